@@ -1,0 +1,1 @@
+//! Talks to trackers, agents, sandboxes and forges.

@@ -1,0 +1,1 @@
+//! Clock, ids, secrets, signatures, supervised tasks, error chains: no business words.

@@ -1,0 +1,1 @@
+//! Admits, forwards, meters and cuts model calls.

@@ -1,0 +1,1 @@
+//! The kill plane: stops processes when everything else is down.

@@ -1,0 +1,1 @@
+//! Reads what teams already have: CODEOWNERS, WORKFLOW.md, incidents; finds passages in them.

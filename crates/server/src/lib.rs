@@ -1,0 +1,1 @@
+//! API, live feed and dashboard.

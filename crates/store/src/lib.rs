@@ -1,0 +1,1 @@
+//! Loads facts and commits steps, on SQLite or PostgreSQL.

@@ -1,0 +1,1 @@
+//! Bodies of the public API, and a typed client for it.
