@@ -44,7 +44,6 @@ impl Ids {
     }
 
     /// The next id: 16 characters, greater than every id before it from this source.
-    #[expect(clippy::should_implement_trait, reason = "an endless source reads better without Option")]
     pub fn next(&self) -> String {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = state.source.draw();

@@ -3,6 +3,7 @@
 //! Invariant: nothing in here knows what a run, a team or a budget is. A module lands here when two crates
 //! need the same knowledge about the machine or about time, and not before.
 
+pub mod cgroup;
 pub mod clock;
 pub mod digest;
 pub mod env;

@@ -1,0 +1,122 @@
+//! Real groups of this machine. Skipped aloud where none may be made.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// Far more than a loaded machine needs; only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn group(test: &str, limits: Limits) -> Option<Group> {
+    let cgroups = Cgroups::discover();
+    if !cgroups.can_kill() {
+        eprintln!("SKIPPED: {test}: no writable cgroup v2 with cgroup.kill here");
+        return None;
+    }
+    let name = format!("test-{}", crate::ids::Ids::random().next());
+    Some(cgroups.create(&name, limits).unwrap())
+}
+
+/// Runs `script` in a shell that is in the group before its first line.
+fn spawn_in(group: &Group, script: &str) -> Child {
+    let join: String =
+        group.procs_files().iter().map(|file| format!("echo 0 > {} && ", file.display())).collect();
+    Command::new("sh").arg("-c").arg(format!("{join} {script}")).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        std::thread::yield_now();
+    }
+}
+
+fn read(dir: &Path, file: &str) -> String {
+    fs::read_to_string(dir.join(file)).unwrap()
+}
+
+fn finish(group: &Group) {
+    let dir = group.kill_dir.as_ref().unwrap();
+    fs::write(dir.join("cgroup.kill"), "1").unwrap();
+    wait_until("the group is empty", || keyed(&read(dir, "cgroup.events"), "populated") == Some(0));
+    wait_until("the group's directories can be removed", || group.remove());
+}
+
+#[test]
+fn a_kill_reaches_children_in_sessions_of_their_own() {
+    let Some(group) = group("a_kill_reaches_children_in_sessions_of_their_own", Limits::default()) else {
+        return;
+    };
+    let mut child = spawn_in(&group, "for i in 1 2 3 4 5; do setsid sleep 1000 & done; wait");
+    let dir = group.kill_dir.clone().unwrap();
+    wait_until("six processes joined", || read(&dir, "cgroup.procs").lines().count() == 6);
+    finish(&group);
+    assert!(!child.wait().unwrap().success());
+    assert!(!dir.exists());
+}
+
+#[test]
+fn the_process_limit_holds() {
+    let Some(group) = group("the_process_limit_holds", Limits { pids: Some(8), ..Limits::default() }) else {
+        return;
+    };
+    if !group.limited.contains(&"pids") {
+        group.remove();
+        eprintln!("SKIPPED: the_process_limit_holds: no pids controller here");
+        return;
+    }
+    let mut child = spawn_in(&group, "for i in $(seq 30); do sleep 1000 & done; wait");
+    let limit_dir = group.limit_dirs.iter().find(|dir| dir.join("pids.max").exists()).unwrap();
+    wait_until("a fork was refused", || keyed(&read(limit_dir, "pids.events"), "max") > Some(0));
+    assert!(read(limit_dir, "cgroup.procs").lines().count() <= 8);
+    finish(&group);
+    let _ = child.wait();
+}
+
+#[test]
+fn the_memory_limit_holds_and_its_kills_are_counted() {
+    let limits = Limits { memory_bytes: Some(32 << 20), ..Limits::default() };
+    let Some(group) = group("the_memory_limit_holds_and_its_kills_are_counted", limits) else { return };
+    if !group.limited.contains(&"memory") {
+        group.remove();
+        eprintln!("SKIPPED: the_memory_limit_holds_and_its_kills_are_counted: no memory controller here");
+        return;
+    }
+    assert_eq!(group.oom_kills(), 0);
+    // tail keeps its whole input in memory when there is no newline in it.
+    let mut child = spawn_in(&group, "tail -n1 /dev/zero");
+    assert!(!child.wait().unwrap().success());
+    assert!(group.oom_kills() > 0);
+    finish(&group);
+}
+
+#[test]
+fn limits_in_force_are_named_and_their_directories_joined() {
+    let limits = Limits { memory_bytes: Some(64 << 20), pids: Some(50), cpu_percent: Some(50) };
+    let Some(group) = group("limits_in_force_are_named_and_their_directories_joined", limits) else { return };
+    let mut child = spawn_in(&group, "exec sleep 1000");
+    let joined = |file: &PathBuf| fs::read_to_string(file).unwrap().trim() == child.id().to_string();
+    wait_until("the child is in every directory", || group.procs_files().iter().all(joined));
+    assert!(group.limited.len() >= group.limit_dirs.len(), "{group:?}");
+    eprintln!("limits in force here: {:?}", group.limited);
+    finish(&group);
+    let _ = child.wait();
+}
+
+#[test]
+fn a_name_is_one_plain_component_and_used_once() {
+    let cgroups = Cgroups::default();
+    for name in ["", ".", "..", "a/b", ".a", "cgroup.x", "a b", &"x".repeat(129)] {
+        let error = cgroups.create(name, Limits::default()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name}");
+    }
+    let error = cgroups.create("fine", Limits::default()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+    let Some(group) = group("a_name_is_one_plain_component_and_used_once", Limits::default()) else { return };
+    let name = group.kill_dir.as_ref().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    let error = Cgroups::discover().create(&name, Limits::default()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert!(group.remove());
+}
