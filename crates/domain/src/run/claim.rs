@@ -113,6 +113,8 @@ pub enum Refusal {
         run: RunId,
         /// By which order.
         order: String,
+        /// Whom the order reached.
+        scope: String,
     },
     /// A scope that covers it is stopped.
     #[error("{scope} is stopped by order {order}: {reason}")]
@@ -249,7 +251,9 @@ fn not_again(issue: &Issue, prior: &Prior, observed_at: Timestamp) -> Result<(),
     }
     match outcome {
         Outcome::Stopped { .. } if prior.lifted => Ok(()),
-        Outcome::Stopped { order, .. } => Err(Refusal::WasStopped { run, order: order.to_string() }),
+        Outcome::Stopped { order, scope, .. } => {
+            Err(Refusal::WasStopped { run, order: order.to_string(), scope: scope.to_string() })
+        }
         // The issue left its active states and is back: a person wants more.
         Outcome::Landed { .. } | Outcome::Cancelled { .. } | Outcome::Reviewed { .. } => Ok(()),
         Outcome::NeedsPerson { .. } | Outcome::Failed { .. } if issue.version != prior.version => Ok(()),

@@ -1,5 +1,6 @@
 //! How a run ends, and what it waits for in between.
 
+use crate::containment::Scope;
 use crate::failure::Failure;
 use crate::{OrderId, Sha};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ pub enum Outcome {
     Stopped {
         /// Which.
         order: OrderId,
+        /// Whom the order reached; lifting it lets the issue be worked on again.
+        scope: Scope,
         /// In the person's words.
         reason: String,
     },
@@ -67,7 +70,7 @@ impl Outcome {
             Self::Reviewed { findings } => format!("reviewed: {findings} finding(s)"),
             Self::NeedsPerson { question } => format!("needs a person: {question}"),
             Self::Failed { failure } => format!("failed, {failure}"),
-            Self::Stopped { order, reason } => format!("stopped by order {order}: {reason}"),
+            Self::Stopped { order, reason, .. } => format!("stopped by order {order}: {reason}"),
             Self::Cancelled { why } => format!("cancelled: {why}"),
         }
     }

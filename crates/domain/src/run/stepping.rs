@@ -401,7 +401,7 @@ fn contained(run: Run, order: Order, now: Timestamp) -> Step {
     let end = live_process(&run, &order.reason);
     let failure = Failure::new(FailureKind::Lost, format!("stopped by order {}", order.id));
     let report = report(&run, Err(failure));
-    let outcome = Outcome::Stopped { order: order.id, reason: order.reason };
+    let outcome = Outcome::Stopped { order: order.id, scope: order.scope, reason: order.reason };
     end_run(Step::of(run), outcome, now).owe_all(end).owe_all(report)
 }
 
