@@ -170,10 +170,10 @@ pub struct Containments {
 pub enum Denied {
     /// A scope that covers it is stopped.
     #[error("{} is stopped by order {} ({}): {}", .0.scope, .0.id, .0.actor, .0.reason)]
-    Stopped(Order),
+    Stopped(Box<Order>),
     /// Its token is older than an order that covered it.
     #[error("the token was revoked by order {} on {}", .0.id, .0.scope)]
-    Revoked(Order),
+    Revoked(Box<Order>),
 }
 
 impl Denied {
@@ -215,11 +215,11 @@ impl Containments {
     /// Whether a token of `identity` minted at `epoch` may still be used.
     pub fn admit(&self, identity: &Identity, epoch: Epoch) -> Result<(), Denied> {
         if let Some(order) = self.stopping(identity) {
-            return Err(Denied::Stopped(order.clone()));
+            return Err(Denied::Stopped(Box::new(order.clone())));
         }
         let older = |c: &&Containment| c.order.epoch > epoch;
         match identity.scopes().iter().filter_map(|s| self.by_scope.get(s)).find(older) {
-            Some(c) => Err(Denied::Revoked(c.order.clone())),
+            Some(c) => Err(Denied::Revoked(Box::new(c.order.clone()))),
             None => Ok(()),
         }
     }

@@ -26,37 +26,35 @@ fn any_input() -> impl Strategy<Value = (Option<Input>, bool)> {
     let team = || prop::sample::select(TEAMS.to_vec());
     let fence = || (0u64..5).prop_map(Fence);
     let review = prop::option::of(prop::sample::select(vec![Priority::P1, Priority::P2, Priority::P3]));
-    let input =
-        prop_oneof![
-            fence().prop_map(|fence| Input::AttemptStarted { fence, isolation: "walled".into() }),
-            fence().prop_map(|fence| Input::AttemptEnded {
-                fence,
-                end: AttemptEnd::Finished { summary: "done".into(), review: None }
-            }),
-            (fence(), any_failure())
-                .prop_map(|(fence, f)| Input::AttemptEnded { fence, end: AttemptEnd::Failed(f) }),
-            (fence(), head(), prop::sample::subsequence(TEAMS.to_vec(), 0..=2)).prop_map(
-                |(fence, head, teams)| Input::ChangeCollected { fence, change: change(head, &teams) }
-            ),
-            fence().prop_map(|fence| Input::NothingChanged { fence }),
-            (fence(), any_failure()).prop_map(|(fence, failure)| Input::CollectFailed { fence, failure }),
-            (team(), head(), 0u32..4, review).prop_map(|(team, head, round, p)| Input::ReviewReported {
-                team: team.into(),
-                head: sha(head),
-                round,
-                result: Ok(p.map(|p| raised(p, "t")).into_iter().collect()),
-            }),
-            (team(), head(), 0u32..4, any_failure()).prop_map(|(team, head, round, f)| {
-                Input::ReviewReported { team: team.into(), head: sha(head), round, result: Err(f) }
-            }),
-            head().prop_map(|head| Input::Landed { head: sha(head), main: sha("f") }),
-            (head(), head())
-                .prop_map(|(head, new)| Input::Rebased { head: sha(head), change: change(new, &["pay"]) }),
-            head().prop_map(|head| Input::LandConflict { head: sha(head), files: vec!["x".into()] }),
-            any_failure().prop_map(|failure| Input::EffectFailed { failure }),
-            Just(Input::IssueLeft(Left::Gone)),
-            Just(Input::Contained(order(Scope::All, 1))),
-        ];
+    let input = prop_oneof![
+        fence().prop_map(|fence| Input::AttemptStarted { fence, isolation: "walled".into() }),
+        fence().prop_map(|fence| Input::AttemptEnded {
+            fence,
+            end: AttemptEnd::Finished { summary: "done".into(), review: None }
+        }),
+        (fence(), any_failure())
+            .prop_map(|(fence, f)| Input::AttemptEnded { fence, end: AttemptEnd::Failed(f) }),
+        (fence(), head(), prop::sample::subsequence(TEAMS.to_vec(), 0..=2))
+            .prop_map(|(fence, head, teams)| Input::ChangeCollected { fence, change: change(head, &teams) }),
+        fence().prop_map(|fence| Input::NothingChanged { fence }),
+        (fence(), any_failure()).prop_map(|(fence, failure)| Input::CollectFailed { fence, failure }),
+        (team(), head(), 0u32..4, review).prop_map(|(team, head, round, p)| Input::ReviewReported {
+            team: team.into(),
+            head: sha(head),
+            round,
+            result: Ok(p.map(|p| raised(p, "t")).into_iter().collect()),
+        }),
+        (team(), head(), 0u32..4, any_failure()).prop_map(|(team, head, round, f)| {
+            Input::ReviewReported { team: team.into(), head: sha(head), round, result: Err(f) }
+        }),
+        head().prop_map(|head| Input::Landed { head: sha(head), main: sha("f") }),
+        (head(), head())
+            .prop_map(|(head, new)| Input::Rebased { head: sha(head), change: change(new, &["pay"]) }),
+        head().prop_map(|head| Input::LandConflict { head: sha(head), files: vec!["x".into()] }),
+        any_failure().prop_map(|failure| Input::EffectFailed { failure }),
+        Just(Input::IssueLeft(Left::Gone)),
+        Just(Input::Contained(order(Scope::All, 1))),
+    ];
     // Most inputs are replaced by the one that fits the phase, or hardly any walk would get far.
     (prop::option::weighted(0.3, input), any::<bool>())
 }
