@@ -1,0 +1,4 @@
+//! One suite for both engines. What holds on SQLite holds on PostgreSQL.
+
+mod database;
+mod support;
