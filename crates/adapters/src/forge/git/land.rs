@@ -1,0 +1,230 @@
+//! Pushes a change for others to see, and lands the reviewed commit on its branch.
+
+use super::collect::Commit;
+use super::{Error, GitForge, Identity, Workspace, names};
+use domain::Sha;
+use domain::change::Landing;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::time::Duration;
+
+/// Every rejected push means somebody else landed; this many in a row is a queue nobody should stand in.
+const MAX_TRIES: u32 = 50;
+/// Two landers that were rejected together should not come back together.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+const MAX_WAIT: Duration = Duration::from_millis(500);
+/// Branches that are landed on wherever they exist.
+const LANDING_NAMES: [&str; 2] = ["main", "master"];
+
+/// How a landing ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "land", rename_all = "snake_case")]
+pub enum Land {
+    /// The branch contains the reviewed commit.
+    Landed {
+        /// The branch's head now.
+        main: Sha,
+        /// In which way.
+        how: How,
+    },
+    /// The branch moved and policy asks for a replay: nothing was pushed.
+    Moved {
+        /// The branch's head now.
+        new_base: Sha,
+    },
+    /// The branch moved, and the change does not merge: nothing was pushed.
+    Conflict {
+        /// The branch's head now.
+        new_base: Sha,
+        /// The files in conflict.
+        files: Vec<String>,
+    },
+}
+
+/// In which way a commit came onto the branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// The branch now points at the reviewed commit.
+    FastForward,
+    /// By a merge commit whose second parent is the reviewed commit.
+    Merge,
+    /// It was there already: an earlier call was cut short after its push.
+    Already,
+}
+
+/// One merge, tried without a work tree.
+pub(super) enum Merged {
+    Clean { tree: String },
+    Conflict { tree: String, files: Vec<String> },
+}
+
+impl GitForge {
+    /// Pushes `head` to the branch `name` of `remote`, creating it or moving it forward; never forced. Doing it
+    /// again is free. Errors with [`Error::LandingBranch`] for `main`, `master` and the remote's default branch,
+    /// and with [`Error::Diverged`] when the branch holds other work.
+    pub async fn push_branch(
+        &self,
+        workspace: &Workspace,
+        remote: &str,
+        head: &Sha,
+        name: &str,
+    ) -> Result<(), Error> {
+        let dir = workspace.git_dir();
+        if LANDING_NAMES.contains(&names::branch(name)?) || self.default_branch(remote).await? == Some(name.into()) {
+            return Err(Error::LandingBranch(name.to_owned()));
+        }
+        let _held = self.lock(&workspace.root).await;
+        if let Some(have) = self.remote_head(remote, name).await? {
+            if have == *head {
+                return Ok(());
+            }
+            self.fetch(&dir, remote, name).await?;
+            if !self.contains(&dir, head, &have).await? {
+                return Err(Error::Diverged { branch: name.to_owned(), have, head: head.clone() });
+            }
+        }
+        match self.push(&dir, remote, head, name).await? {
+            Push::Done => Ok(()),
+            Push::Rejected(error) => match self.remote_head(remote, name).await? {
+                Some(have) if have == *head => Ok(()),
+                Some(_) | None => Err(error),
+            },
+        }
+    }
+
+    /// Brings `head`, a commit of `workspace`, onto `branch` of `remote` and nothing else. Never forced; a push
+    /// that was overtaken is tried again on the newer branch, at most 50 times. A merge commit is made in the
+    /// name of `identity`. Doing it again after any crash answers [`How::Already`].
+    pub async fn land(
+        &self,
+        workspace: &Workspace,
+        remote: &str,
+        branch: &str,
+        head: &Sha,
+        policy: Landing,
+        identity: &Identity,
+    ) -> Result<Land, Error> {
+        let dir = workspace.git_dir();
+        let _held = self.lock(&workspace.root).await;
+        // Landers of this process take turns; those of others are met at the push.
+        let _turn = self.lock(&self.mirror_dir(remote)?.join(names::branch(branch)?)).await;
+        if !self.has_commit(&dir, head).await? {
+            return Err(Error::NoCommit(head.clone()));
+        }
+        for tries in 0..MAX_TRIES {
+            wait_before(tries, head).await;
+            let main = self.fetch(&dir, remote, branch).await?;
+            let step = self.land_step(&dir, &main, head, policy, identity).await?;
+            let (commit, how) = match step {
+                Step::Answer(land) => return Ok(land),
+                Step::Push(commit, how) => (commit, how),
+            };
+            match self.push(&dir, remote, &commit, branch).await? {
+                Push::Done => return Ok(Land::Landed { main: commit, how }),
+                Push::Rejected(error) => {
+                    let now = self.remote_head(remote, branch).await?;
+                    if now.as_ref() == Some(&main) && !lost_race(&error) {
+                        // Nobody overtook us: the remote refuses for a reason of its own.
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Err(Error::Busy { branch: branch.to_owned(), tries: MAX_TRIES })
+    }
+
+    async fn land_step(
+        &self,
+        dir: &Path,
+        main: &Sha,
+        head: &Sha,
+        policy: Landing,
+        identity: &Identity,
+    ) -> Result<Step, Error> {
+        if self.contains(dir, main, head).await? {
+            return Ok(Step::Answer(Land::Landed { main: main.clone(), how: How::Already }));
+        }
+        if self.contains(dir, head, main).await? {
+            return Ok(Step::Push(head.clone(), How::FastForward));
+        }
+        if policy == Landing::Rebase {
+            return Ok(Step::Answer(Land::Moved { new_base: main.clone() }));
+        }
+        match self.merge(dir, main, head).await? {
+            Merged::Conflict { files, .. } => {
+                Ok(Step::Answer(Land::Conflict { new_base: main.clone(), files }))
+            }
+            Merged::Clean { tree } => {
+                let subject = self.git.bare(dir).args(["log", "-1", "--format=%s", head.as_str()]).line().await?;
+                let message = format!("Merge: {subject}\n\nReviewed-Sha: {head}");
+                let commit = Commit { author: identity.clone(), message };
+                let merge = self.make_commit(dir, &tree, &[main.as_str(), head.as_str()], &commit).await?;
+                Ok(Step::Push(merge, How::Merge))
+            }
+        }
+    }
+
+    /// Merges `theirs` into `ours` without a work tree (git 2.38 or newer).
+    pub(super) async fn merge(&self, dir: &Path, ours: &Sha, theirs: &Sha) -> Result<Merged, Error> {
+        let flags = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"];
+        let call = self.git.bare(dir).args(flags).args([names::sha(ours)?, names::sha(theirs)?]);
+        let output = call.run().await?;
+        if !matches!(output.code, 0 | 1) || output.cut {
+            return Err(output.failure());
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut fields = text.split('\0').filter(|f| !f.trim().is_empty());
+        let tree = fields.next().unwrap_or_default().trim().to_owned();
+        if output.code == 0 {
+            return Ok(Merged::Clean { tree });
+        }
+        let mut files: Vec<String> = fields.map(str::to_owned).collect();
+        files.sort_unstable();
+        files.dedup();
+        Ok(Merged::Conflict { tree, files })
+    }
+
+    async fn push(&self, dir: &Path, remote: &str, sha: &Sha, branch: &str) -> Result<Push, Error> {
+        let spec = format!("{}:refs/heads/{}", names::sha(sha)?, names::branch(branch)?);
+        let args = ["push", "--quiet", "--no-verify", "--no-signed", "--", names::remote(remote)?, &spec];
+        let output = self.git.bare(dir).args(args).run().await?;
+        Ok(if output.code == 0 { Push::Done } else { Push::Rejected(output.failure()) })
+    }
+
+    async fn default_branch(&self, remote: &str) -> Result<Option<String>, Error> {
+        let args = ["ls-remote", "--symref", "--", names::remote(remote)?, "HEAD"];
+        let stdout = self.git.call().args(args).ok().await?;
+        let text = String::from_utf8_lossy(&stdout);
+        let line = text.lines().find_map(|l| l.strip_prefix("ref: refs/heads/"));
+        Ok(line.and_then(|l| l.split('\t').next()).map(str::to_owned))
+    }
+}
+
+enum Step {
+    Answer(Land),
+    Push(Sha, How),
+}
+
+enum Push {
+    Done,
+    Rejected(Error),
+}
+
+/// Whether git's words tell of another push at the same moment. Two pushes that meet at the reference's lock are
+/// told so before either has moved it.
+fn lost_race(error: &Error) -> bool {
+    let text = error.to_string();
+    ["cannot lock ref", "failed to update ref", "fetch first", "non-fast-forward", "stale info", "incorrect old value"]
+        .iter()
+        .any(|words| text.contains(words))
+}
+
+/// Waits longer from try to try, by an amount that differs from commit to commit.
+async fn wait_before(tries: u32, head: &Sha) {
+    if tries > 0 {
+        let spread = head.as_str().bytes().take(8).fold(0_u64, |sum, b| sum * 31 + u64::from(b)) % 20;
+        let wait = FIRST_WAIT.saturating_mul(tries).min(MAX_WAIT) + Duration::from_millis(spread);
+        tokio::time::sleep(wait).await;
+    }
+}

@@ -1,0 +1,3 @@
+//! Talks to forges: where code is kept, and how a reviewed change reaches its branch.
+
+pub mod git;

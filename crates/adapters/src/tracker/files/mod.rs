@@ -1,0 +1,206 @@
+//! The `files` tracker: a folder of markdown issues with front matter, edited by people, by git and by us.
+//!
+//! Invariants: one bad file never hides the others; a folder that is not there is an error, never "no issues";
+//! an edit changes only the bytes it is about, and never overwrites what somebody wrote in the meantime.
+
+mod edit;
+mod folder;
+mod parse;
+
+use base::files::sync_dir;
+use domain::issue::Issue;
+use domain::{IssueId, Timestamp};
+use folder::Found;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How often an edit starts over when the file changes under it; a file that changes faster is being written
+/// by a program.
+const MAX_TRIES: u32 = 8;
+
+/// What a folder holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Every issue that could be read, sorted by file name.
+    pub issues: Vec<Issue>,
+    /// Every file that could not.
+    pub problems: Vec<Problem>,
+}
+
+/// What became of ids that were asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// Found.
+    pub issues: Vec<Issue>,
+    /// Certainly not there.
+    pub missing: Vec<IssueId>,
+    /// Not found, but some file could not be read and may be it: keep what was known.
+    pub unsure: Vec<IssueId>,
+}
+
+/// A file that is not an issue, and how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {what}; {mend}")]
+pub struct Problem {
+    /// Its name in the folder.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub mend: String,
+}
+
+/// Why the tracker could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder cannot be read now. It may come back.
+    #[error("the tracker folder {} cannot be read; check that it exists", path.display())]
+    Unavailable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// More files than we look at.
+    #[error("the tracker folder {} holds more than {limit} entries; move old issues elsewhere", path.display())]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+        /// The limit.
+        limit: usize,
+    },
+    /// No such issue.
+    #[error("there is no issue {0}; it may have been renamed or removed")]
+    NoIssue(IssueId),
+    /// The issue's file cannot be edited safely.
+    #[error("{0}")]
+    Unfit(Problem),
+    /// The text to be written is not acceptable.
+    #[error("{0}")]
+    BadText(&'static str),
+    /// Somebody else keeps changing the file.
+    #[error("{file} changed {MAX_TRIES} times while it was edited; try again later")]
+    Contended {
+        /// The file.
+        file: String,
+    },
+    /// The file could not be written.
+    #[error("cannot write {}; check space and permissions", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A folder of issues. Cheap to clone; clones take turns at editing.
+#[derive(Clone, Debug)]
+pub struct FilesTracker {
+    folder: PathBuf,
+    editing: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl FilesTracker {
+    /// The tracker of `folder`, which is looked at only when asked.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), editing: Arc::default() }
+    }
+
+    /// All issues, and the files that are none.
+    pub async fn list(&self) -> Result<Listing, Error> {
+        let scan = self.scan().await?;
+        Ok(Listing { issues: scan.found.into_iter().map(|f| f.issue).collect(), problems: scan.problems })
+    }
+
+    /// The issues called `ids`.
+    pub async fn fetch(&self, ids: &[IssueId]) -> Result<Fetched, Error> {
+        let listing = self.list().await?;
+        let mut fetched = Fetched::default();
+        for id in ids {
+            match listing.issues.iter().find(|issue| issue.id == *id) {
+                Some(issue) => fetched.issues.push(issue.clone()),
+                None if listing.problems.is_empty() => fetched.missing.push(id.clone()),
+                None => fetched.unsure.push(id.clone()),
+            }
+        }
+        Ok(fetched)
+    }
+
+    /// Moves issue `id` to `state`: its `state:` line changes and nothing else. An issue that is there already is
+    /// left alone. Errors with [`Error::BadText`] when `state` is blank or more than one line.
+    pub async fn move_to(&self, id: &IssueId, state: &str) -> Result<(), Error> {
+        let state = state.trim().to_owned();
+        if state.is_empty() || state.chars().any(char::is_control) || state.len() > parse::MAX_WORD {
+            return Err(Error::BadText("a state is one short line"));
+        }
+        self.edit(id, move |file, bytes| edit::set_state(file, bytes, &state)).await
+    }
+
+    /// Adds a comment under the heading `## Comments` at the end of the issue. The same comment (author, instant
+    /// and text) is added once, however often it is asked for.
+    pub async fn comment(&self, id: &IssueId, author: &str, text: &str, at: Timestamp) -> Result<(), Error> {
+        if text.trim().is_empty() {
+            return Err(Error::BadText("a comment needs a text"));
+        }
+        let block = edit::comment_block(author, text, at);
+        self.edit(id, move |_, bytes| Ok(edit::add_comment(bytes, &block))).await
+    }
+
+    async fn scan(&self) -> Result<folder::Scan, Error> {
+        let folder = self.folder.clone();
+        let lost = |_| std::io::Error::other("reading was cut short");
+        match tokio::task::spawn_blocking(move || folder::scan(&folder)).await.map_err(lost) {
+            Ok(scan) => scan,
+            Err(source) => Err(Error::Unavailable { path: self.folder.clone(), source }),
+        }
+    }
+
+    async fn edit<F>(&self, id: &IssueId, change: F) -> Result<(), Error>
+    where
+        F: Fn(&str, &[u8]) -> Result<Vec<u8>, Problem>,
+    {
+        let _turn = self.editing.lock().await;
+        let mut file = String::new();
+        for _ in 0..MAX_TRIES {
+            let found = self.scan().await?.found.into_iter().find(|f| f.issue.id == *id);
+            let found = found.ok_or_else(|| Error::NoIssue(id.clone()))?;
+            let bytes = change(&found.name, &found.bytes).map_err(Error::Unfit)?;
+            if bytes == found.bytes || replace(&found, &bytes)? == Replaced::Yes {
+                return Ok(());
+            }
+            file = found.name;
+        }
+        Err(Error::Contended { file })
+    }
+}
+
+#[derive(PartialEq)]
+enum Replaced {
+    Yes,
+    /// Somebody wrote the file since it was read.
+    Overtaken,
+}
+
+/// Writes beside the file, looks whether it is still what was read, and only then takes its place. Between the
+/// look and the rename there is a moment that no file system lets us close without the other side's help.
+fn replace(found: &Found, bytes: &[u8]) -> Result<Replaced, Error> {
+    let path = &found.path;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let temporary = dir.join(format!(".{}.{}.tmp", found.name, base::ids::Ids::random().next()));
+    let write = |source| Error::Write { path: path.clone(), source };
+    let written = base::files::write_atomic(&temporary, bytes, found.mode).map_err(write);
+    let outcome = written.and_then(|()| {
+        if std::fs::read(path).ok().as_deref() != Some(&found.bytes) {
+            return Ok(Replaced::Overtaken);
+        }
+        std::fs::rename(&temporary, path).and_then(|()| sync_dir(dir)).map_err(write)?;
+        Ok(Replaced::Yes)
+    });
+    if !matches!(outcome, Ok(Replaced::Yes)) {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    outcome
+}
