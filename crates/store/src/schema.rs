@@ -3,4 +3,5 @@
 use crate::db::Migration;
 
 /// Every migration, from the first.
-pub(crate) const MIGRATIONS: &[Migration] = &[];
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, name: "main job", sql: include_str!("../migrations/0001_main_job.sql") }];

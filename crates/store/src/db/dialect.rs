@@ -5,10 +5,14 @@
 //! | `$1` | `?1` | `$1` |
 //! | `{now}` | the clock of the writer, microseconds | the clock of the server, microseconds |
 //! | `{int}`, `{blob}` | `INTEGER`, `BLOB` | `BIGINT`, `BYTEA` |
+//! | `{text}` | `TEXT`, compared by bytes | `TEXT`, compared by bytes, whatever the server's locale |
 //! | `{serial}` | an integer primary key that is never reused | the same |
 //! | `{strict}` | `STRICT` | nothing |
 //! | `{tx}` | `0` | the number of the writing transaction |
 //! | `{tx_settled}` | `1` | every transaction below this number has ended |
+//! | `{tx_next}` | `1` | no transaction has this number or a higher one yet |
+//! | `{skip_locked}` | nothing | rows that another transaction has locked are left out |
+//! | `{share}` | nothing | the rows read stay as they are until the commit |
 //!
 //! `{tx}` and `{tx_settled}` exist because PostgreSQL gives out serial numbers before the commit: a reader
 //! who remembers the highest number it saw would miss a row that was numbered earlier and committed later.
@@ -41,16 +45,25 @@ impl Engine {
             (Self::Postgres, "int") => "BIGINT",
             (Self::Sqlite, "blob") => "BLOB",
             (Self::Postgres, "blob") => "BYTEA",
+            (Self::Sqlite, "text") => "TEXT",
+            (Self::Postgres, "text") => "TEXT COLLATE \"C\"",
             (Self::Sqlite, "serial") => "INTEGER PRIMARY KEY AUTOINCREMENT",
             (Self::Postgres, "serial") => "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
             (Self::Sqlite, "strict") => "STRICT",
             (Self::Postgres, "strict") => "",
             (Self::Sqlite, "tx") => "0",
             (Self::Postgres, "tx") => "(CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT))",
-            (Self::Sqlite, "tx_settled") => "1",
+            (Self::Sqlite, "tx_settled" | "tx_next") => "1",
             (Self::Postgres, "tx_settled") => {
                 "(CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT))"
             }
+            (Self::Postgres, "tx_next") => {
+                "(CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS TEXT) AS BIGINT))"
+            }
+            // The one writer of SQLite locks everything.
+            (Self::Sqlite, "skip_locked" | "share") => "",
+            (Self::Postgres, "skip_locked") => "FOR UPDATE SKIP LOCKED",
+            (Self::Postgres, "share") => "FOR SHARE",
             (Self::Sqlite | Self::Postgres, _) => return None,
         })
     }

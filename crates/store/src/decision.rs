@@ -1,0 +1,84 @@
+//! Decisions: why an issue is not being worked on. A refusal is written once, and again only when it changes.
+
+use crate::db::{Batch, Row};
+use crate::row::{at, json, name, to_json};
+use crate::{Result, Store, params};
+use domain::run::Refusal;
+use domain::{IssueId, ProjectName, Timestamp};
+use std::collections::BTreeMap;
+
+/// Why an issue is not being worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Which issue.
+    pub issue: IssueId,
+    /// Why not.
+    pub refusal: Refusal,
+    /// Since when for this reason.
+    pub changed_at: Timestamp,
+}
+
+/// Issues of one project that are looked at.
+const MAX_ISSUES: u32 = 50_000;
+/// Changes in one transaction.
+const CHUNK: usize = 500;
+
+const ALL: &str =
+    "SELECT issue, refusal, changed_at FROM decisions WHERE project = $1 ORDER BY issue LIMIT $2";
+const ONE: &str = "SELECT issue, refusal, changed_at FROM decisions WHERE project = $1 AND issue = $2";
+const UPSERT: &str = "INSERT INTO decisions (project, issue, refusal, changed_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (project, issue) DO UPDATE SET refusal = excluded.refusal, changed_at = excluded.changed_at
+    WHERE decisions.refusal <> excluded.refusal";
+const DELETE: &str = "DELETE FROM decisions WHERE project = $1 AND issue = $2";
+
+impl Store {
+    /// Makes `refusals` the project's refusals: those that changed are written, those that are not among them
+    /// any more are removed. Writes nothing when nothing changed.
+    pub async fn record_refusals(
+        &self,
+        project: &ProjectName,
+        refusals: &BTreeMap<IssueId, Refusal>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut known = BTreeMap::new();
+        for row in self.db.read(ALL, params![project.as_str(), MAX_ISSUES]).await? {
+            known.insert(name::<IssueId>(&row, "issue")?, row.text("refusal")?.to_owned());
+        }
+        let mut changes = Vec::new();
+        for (issue, refusal) in refusals {
+            let refusal = to_json(refusal)?;
+            if known.remove(issue).as_ref() != Some(&refusal) {
+                changes.push((UPSERT, params![project.as_str(), issue.as_str(), refusal, now.0]));
+            }
+        }
+        changes.extend(known.into_keys().map(|gone| (DELETE, params![project.as_str(), gone.as_str()])));
+        for chunk in changes.chunks(CHUNK) {
+            let mut batch = Batch::new();
+            for (sql, row) in chunk {
+                batch.run("a refusal", sql, row.clone());
+            }
+            self.db.commit(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Why the issue is not being worked on, as far as it was ever asked.
+    pub async fn decision(&self, project: &ProjectName, issue: &IssueId) -> Result<Option<Decision>> {
+        let rows = self.db.read(ONE, params![project.as_str(), issue.as_str()]).await?;
+        rows.first().map(decision).transpose()
+    }
+
+    /// Every refusal of `project`, by issue.
+    pub async fn decisions(&self, project: &ProjectName) -> Result<Vec<Decision>> {
+        let rows = self.db.read(ALL, params![project.as_str(), MAX_ISSUES]).await?;
+        rows.iter().map(decision).collect()
+    }
+}
+
+fn decision(row: &Row) -> Result<Decision> {
+    Ok(Decision {
+        issue: name(row, "issue")?,
+        refusal: json(row, "refusal")?,
+        changed_at: at(row, "changed_at")?,
+    })
+}

@@ -1,0 +1,97 @@
+//! Issues: what the trackers said last, for people who look; the scheduler reads the trackers themselves.
+
+use crate::db::{Batch, Row};
+use crate::row::{at, json, name, to_json};
+use crate::{Result, Store, params};
+use domain::issue::Issue;
+use domain::{IssueId, ProjectName, Timestamp};
+use std::collections::BTreeMap;
+
+/// An issue as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenIssue {
+    /// Its project.
+    pub project: ProjectName,
+    /// What the tracker said.
+    pub issue: Issue,
+    /// When this version of it was first seen.
+    pub observed_at: Timestamp,
+}
+
+/// Issues of one project that are remembered.
+const MAX_ISSUES: u32 = 50_000;
+/// Changes in one transaction.
+const CHUNK: usize = 500;
+/// Projects that may use the same identifier and still be told apart.
+const MAX_NAMESAKES: u32 = 20;
+
+const VERSIONS: &str = "SELECT id, version FROM issues WHERE project = $1 ORDER BY id LIMIT $2";
+const ALL: &str = "SELECT project, body, observed_at FROM issues WHERE project = $1 ORDER BY id LIMIT $2";
+const ONE: &str = "SELECT project, body, observed_at FROM issues WHERE project = $1 AND id = $2";
+const NAMED: &str = "SELECT project, body, observed_at FROM issues WHERE identifier = $1 OR id = $1
+    ORDER BY project, id LIMIT $2";
+const UPSERT: &str = "INSERT INTO issues (project, id, identifier, version, state, body, observed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (project, id) DO UPDATE SET identifier = excluded.identifier, version = excluded.version,
+        state = excluded.state, body = excluded.body, observed_at = excluded.observed_at";
+const DELETE: &str = "DELETE FROM issues WHERE project = $1 AND id = $2";
+
+impl Store {
+    /// Makes `issues` the project's issues: what changed is written, what is gone is removed. Writes nothing
+    /// when nothing changed.
+    pub async fn observe_issues(
+        &self,
+        project: &ProjectName,
+        issues: &[Issue],
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut known = BTreeMap::new();
+        for row in self.db.read(VERSIONS, params![project.as_str(), MAX_ISSUES]).await? {
+            known.insert(name::<IssueId>(&row, "id")?, row.text("version")?.to_owned());
+        }
+        let mut changes = Vec::new();
+        for issue in issues {
+            if known.remove(&issue.id).as_ref() != Some(&issue.version) {
+                changes.push((UPSERT, issue_row(project, issue, now)?));
+            }
+        }
+        changes.extend(known.into_keys().map(|gone| (DELETE, params![project.as_str(), gone.as_str()])));
+        for chunk in changes.chunks(CHUNK) {
+            let mut batch = Batch::new();
+            for (sql, row) in chunk {
+                batch.run("an issue", sql, row.clone());
+            }
+            self.db.commit(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// The issues of `project`, by id.
+    pub async fn issues(&self, project: &ProjectName) -> Result<Vec<SeenIssue>> {
+        seen(&self.db.read(ALL, params![project.as_str(), MAX_ISSUES]).await?)
+    }
+
+    /// The issue of `project` with the tracker's `id`.
+    pub async fn issue(&self, project: &ProjectName, id: &IssueId) -> Result<Option<SeenIssue>> {
+        Ok(seen(&self.db.read(ONE, params![project.as_str(), id.as_str()]).await?)?.pop())
+    }
+
+    /// The issues that people, or their trackers, call `name`: one in each of a few projects at most.
+    pub async fn issues_named(&self, name: &str) -> Result<Vec<SeenIssue>> {
+        seen(&self.db.read(NAMED, params![name, MAX_NAMESAKES]).await?)
+    }
+}
+
+fn issue_row(project: &ProjectName, issue: &Issue, now: Timestamp) -> Result<Vec<crate::db::Value>> {
+    let (id, identifier) = (issue.id.as_str(), issue.identifier.as_str());
+    let (version, state) = (issue.version.as_str(), issue.state.as_str());
+    Ok(params![project.as_str(), id, identifier, version, state, to_json(issue)?, now.0])
+}
+
+fn seen(rows: &[Row]) -> Result<Vec<SeenIssue>> {
+    let one = |row: &Row| {
+        let (project, observed_at) = (name(row, "project")?, at(row, "observed_at")?);
+        Ok(SeenIssue { project, issue: json(row, "body")?, observed_at })
+    };
+    rows.iter().map(one).collect()
+}
