@@ -1,1 +1,6 @@
 //! Talks to trackers, agents, sandboxes and forges.
+
+pub mod agent;
+pub mod forge;
+pub mod sandbox;
+pub mod tracker;

@@ -1,0 +1,196 @@
+//! The hidden entry `seawall builtin-agent`: the half of the built-in agent that runs inside the sandbox.
+//!
+//! Speaks JSON lines on stdio with the host's half. Invariants: the token lives in memory only; the conversation with
+//! the model is what the model said and what the tools answered, nothing is added or forgotten.
+
+use std::io;
+use std::time::Duration;
+
+use base::lines::{BoundedLines, Line};
+use base::secret::Secret;
+use domain::call::Usage;
+use domain::failure::{Failure, FailureKind};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::messages::{FromGuest, Start, ToGuest};
+use super::model::{Answer, Model, Trouble};
+use super::toolbox::{Call, Toolbox};
+use crate::agent::{Activity, End, MAX_LINE_BYTES, ToolAnswer};
+
+/// A request to the model is made again this often before the agent gives up.
+const MAX_RETRIES: u32 = 6;
+/// The first pause between two tries; doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause of our own choosing.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The longest pause a server may ask for: clients that obey any number were seen to sleep for minutes.
+const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(60);
+/// Answers of the host that may wait: it answers one call at a time.
+const ANSWERS: usize = 4;
+
+/// Why the guest could not even begin. The binary prints it to stderr.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The runtime or stdio failed.
+    #[error("the built-in agent cannot talk to its host")]
+    Io(#[from] io::Error),
+    /// The first line was no start message.
+    #[error("builtin-agent got no start message on stdin; it is started by seawall itself, not by hand")]
+    Start,
+}
+
+/// Works until the end, and returns the exit code.
+pub fn main() -> Result<i32, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(talk());
+    // A thread still waits on stdin; it must not hold the process back.
+    runtime.shutdown_background();
+    ended.map(|()| 0)
+}
+
+async fn talk() -> Result<(), Error> {
+    let mut lines = BoundedLines::new(tokio::io::stdin(), MAX_LINE_BYTES);
+    let Some(ToGuest::Start(start)) = hear(&mut lines).await? else { return Err(Error::Start) };
+    let (heard, answers) = mpsc::channel(ANSWERS);
+    let interrupt = CancellationToken::new();
+    tokio::spawn(listen(lines, heard, interrupt.clone()));
+    let mut guest = Guest::new(&start, answers);
+    let end = tokio::select! {
+        end = guest.work(&start) => end,
+        () = interrupt.cancelled() => Ok(End::Interrupted),
+    };
+    let end = end.unwrap_or_else(End::Failed);
+    say(&FromGuest::End { end }).await.map_err(Error::Io)
+}
+
+async fn hear(lines: &mut BoundedLines<tokio::io::Stdin>) -> io::Result<Option<ToGuest>> {
+    match lines.next().await? {
+        Some(Line::Whole(line)) => Ok(serde_json::from_slice(&line).ok()),
+        Some(Line::TooLong { .. }) | None => Ok(None),
+    }
+}
+
+/// Sorts what the host says. A host that is gone, or not understood, is an interrupt.
+async fn listen(
+    mut lines: BoundedLines<tokio::io::Stdin>,
+    heard: mpsc::Sender<(u64, ToolAnswer)>,
+    interrupt: CancellationToken,
+) {
+    while let Ok(Some(ToGuest::ToolAnswer { id, answer })) = hear(&mut lines).await {
+        if heard.send((id, answer)).await.is_err() {
+            break;
+        }
+    }
+    interrupt.cancel();
+}
+
+async fn say(message: &FromGuest) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    let mut stdout = tokio::io::stdout();
+    stdout.write_all(&line).await?;
+    stdout.flush().await
+}
+
+async fn tell(activity: Activity) -> Result<(), Failure> {
+    say(&FromGuest::Activity { activity }).await.map_err(host_gone)
+}
+
+fn host_gone(error: io::Error) -> Failure {
+    Failure::new(FailureKind::Protocol, format!("the host does not listen: {error}"))
+}
+
+struct Guest {
+    model: Model,
+    toolbox: Toolbox,
+    answers: mpsc::Receiver<(u64, ToolAnswer)>,
+    calls: u64,
+    used: Usage,
+}
+
+impl Guest {
+    fn new(start: &Start, answers: mpsc::Receiver<(u64, ToolAnswer)>) -> Guest {
+        let toolbox = Toolbox::new(start);
+        let model = Model::new(start, Secret::new(start.token.clone()), toolbox.descriptions());
+        Guest { model, toolbox, answers, calls: 0, used: Usage::default() }
+    }
+
+    async fn work(&mut self, start: &Start) -> Result<End, Failure> {
+        tell(Activity::Started { session: start.session.clone() }).await?;
+        let prompt = json!({"type": "input_text", "text": start.prompt});
+        let mut input = vec![json!({"type": "message", "role": "user", "content": [prompt]})];
+        for n in 1..=start.max_turns {
+            tell(Activity::Turn { n }).await?;
+            let answer = self.ask(&input).await?;
+            self.used = self.used.plus(answer.usage);
+            tell(Activity::Usage { total: self.used }).await?;
+            let (calls, said) = (answer.calls(), answer.said());
+            for text in &said {
+                tell(Activity::Said { text: text.clone() }).await?;
+            }
+            if calls.is_empty() {
+                return Ok(End::Finished { summary: said.join("\n") });
+            }
+            input.extend(answer.items);
+            for call in calls {
+                input.push(self.carry_out(call).await?);
+            }
+        }
+        let detail = format!("not done after {} requests to the model", start.max_turns);
+        Err(Failure::new(FailureKind::TurnsExhausted, detail))
+    }
+
+    /// Asks the model, again where that can help.
+    async fn ask(&self, input: &[Value]) -> Result<Answer, Failure> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..MAX_RETRIES {
+            let (why, after) = match self.model.respond(input).await {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Final(failure)) => return Err(failure),
+                Err(Trouble::Passing { why, after }) => (why, after),
+            };
+            tell(Activity::Retrying { why }).await?;
+            tokio::time::sleep(after.map_or(pause, |asked| asked.min(LONGEST_ASKED_PAUSE))).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        match self.model.respond(input).await {
+            Ok(answer) => Ok(answer),
+            Err(Trouble::Final(failure)) => Err(failure),
+            Err(Trouble::Passing { why, .. }) => {
+                Err(Failure::new(FailureKind::Model, format!("{why}, {} times in a row", MAX_RETRIES + 1)))
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, call: Call) -> Result<Value, Failure> {
+        if self.toolbox.is_hosts(&call.name) {
+            let answer = self.ask_host(&call).await?;
+            return Ok(call.output(&answer.text));
+        }
+        let (text, activity) = self.toolbox.use_own(&call).await;
+        if let Some(activity) = activity {
+            tell(activity).await?;
+        }
+        Ok(call.output(&text))
+    }
+
+    async fn ask_host(&mut self, call: &Call) -> Result<ToolAnswer, Failure> {
+        self.calls += 1;
+        let (id, name) = (self.calls, call.name.clone());
+        let arguments = match call.arguments() {
+            Ok(arguments) => arguments,
+            Err(text) => return Ok(ToolAnswer { ok: false, text }),
+        };
+        say(&FromGuest::ToolCall { id, name, arguments }).await.map_err(host_gone)?;
+        loop {
+            match self.answers.recv().await {
+                Some((answered, answer)) if answered == id => return Ok(answer),
+                Some(_) => {}
+                None => return Err(host_gone(io::ErrorKind::BrokenPipe.into())),
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What the two halves say to each other, one JSON object per line.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::agent::{Activity, End, ToolAnswer, ToolSpec};
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum ToGuest {
+    /// The first message.
+    Start(Box<Start>),
+    ToolAnswer {
+        id: u64,
+        answer: ToolAnswer,
+    },
+    Interrupt,
+}
+
+// No `Debug`: it carries the token.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Start {
+    pub session: String,
+    pub prompt: String,
+    pub instructions: String,
+    pub model: String,
+    pub token: String,
+    pub socket: PathBuf,
+    pub workspace: PathBuf,
+    pub tools: Vec<ToolSpec>,
+    pub max_turns: u32,
+    pub max_command_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum FromGuest {
+    Activity {
+        activity: Activity,
+    },
+    /// Answered with a `ToolAnswer` of the same id before anything else is asked.
+    ToolCall {
+        id: u64,
+        name: String,
+        arguments: Value,
+    },
+    /// The last message.
+    End {
+        end: End,
+    },
+}

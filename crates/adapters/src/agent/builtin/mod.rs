@@ -1,0 +1,127 @@
+//! The built-in agent: a small honest loop of model and tools.
+//!
+//! Its loop ([`guest`]) runs inside the sandbox, where its commands and patches act; this half starts it, answers the
+//! host's tools and listens. Invariant: what the guest says is as untrusted as what its commands say.
+
+use domain::failure::{Failure, FailureKind};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::conversation::{Conversation, Next, protocol};
+use super::{Driver, End, Host, Session};
+use crate::sandbox::{Sandbox, Spec};
+use messages::{FromGuest, Start, ToGuest};
+
+mod command;
+pub mod guest;
+mod messages;
+mod model;
+mod patch;
+mod sse;
+mod toolbox;
+
+/// A command may take this part of the time after which silence counts as a stall.
+const COMMAND_SHARE: f64 = 0.8;
+
+/// Drives the built-in agent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Builtin;
+
+impl Driver for Builtin {
+    fn name(&self) -> &'static str {
+        "builtin"
+    }
+
+    fn run<'a>(
+        &'a self,
+        sandbox: &'a Sandbox,
+        spec: Spec,
+        session: Session,
+        host: Host,
+    ) -> BoxFuture<'a, End> {
+        Box::pin(async move {
+            match start(sandbox, spec, &session, host).await {
+                Ok(mut talk) => {
+                    let end = listen(&mut talk, &session).await;
+                    talk.finish(end).await
+                }
+                Err(failure) => End::Failed(failure),
+            }
+        })
+    }
+}
+
+async fn start(
+    sandbox: &Sandbox,
+    mut spec: Spec,
+    session: &Session,
+    host: Host,
+) -> Result<Conversation, Failure> {
+    let launcher = sandbox.inside(&spec).launcher.display().to_string();
+    spec.program = vec![launcher, "builtin-agent".to_owned()];
+    Conversation::start(sandbox, &spec, host, session.token.clone(), session.limits).await
+}
+
+async fn listen(talk: &mut Conversation, session: &Session) -> Result<String, Failure> {
+    let start = Start {
+        prompt: session.prompt.clone(),
+        instructions: session.instructions.clone(),
+        model: session.model.clone(),
+        token: session.token.expose().to_owned(),
+        socket: talk.inside().gateway_socket.clone(),
+        workspace: talk.inside().workspace.clone(),
+        tools: session.tools.clone(),
+        max_turns: session.limits.max_turns,
+        max_command_ms: milliseconds(session.limits.stall.mul_f64(COMMAND_SHARE)),
+        session: format!("{}-{}", session.run, session.attempt),
+    };
+    talk.send(&encode(&ToGuest::Start(Box::new(start)))?).await?;
+    loop {
+        match talk.next().await? {
+            Next::Interrupt => talk.send(&encode(&ToGuest::Interrupt)?).await?,
+            Next::Message(message) => {
+                if let Some(end) = heard(talk, session, message).await? {
+                    return end;
+                }
+            }
+        }
+    }
+}
+
+async fn heard(
+    talk: &mut Conversation,
+    session: &Session,
+    message: Value,
+) -> Result<Option<Result<String, Failure>>, Failure> {
+    let wrong = |error| protocol(&format!("the built-in agent said what nobody understands: {error}"));
+    match serde_json::from_value(message).map_err(wrong)? {
+        FromGuest::Activity { activity } => talk.tell(activity).await,
+        FromGuest::ToolCall { id, name, arguments } => {
+            let known = session.tools.iter().any(|tool| tool.name == name);
+            if !known {
+                return Err(protocol("the built-in agent called a tool it was not given"));
+            }
+            let answer = talk.call_tool(&name, arguments).await?;
+            talk.send(&encode(&ToGuest::ToolAnswer { id, answer })?).await?;
+        }
+        FromGuest::End { end } => return Ok(Some(ended(end))),
+    }
+    Ok(None)
+}
+
+fn ended(end: End) -> Result<String, Failure> {
+    match end {
+        End::Finished { summary } => Ok(summary),
+        End::Failed(failure) => Err(failure),
+        // Only the host interrupts; that it did is known on this side.
+        End::Interrupted => Err(Failure::new(FailureKind::Protocol, "it ended as if interrupted")),
+    }
+}
+
+fn encode(message: &ToGuest) -> Result<Value, Failure> {
+    serde_json::to_value(message).map_err(|error| protocol(&format!("a message cannot be written: {error}")))
+}
+
+fn milliseconds(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

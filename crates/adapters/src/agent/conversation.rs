@@ -1,0 +1,335 @@
+//! JSON lines with an untrusted program in a sandbox: every wait in here ends.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base::error::chain;
+use base::lines::{BoundedLines, Line};
+use base::secret::Secret;
+use domain::failure::{Failure, FailureKind};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Activity, End, Host, SessionLimits, ToolAnswer};
+use crate::sandbox::watch::{self, OverQuota};
+use crate::sandbox::{Exit, Inside, Running, Sandbox, Spec, enter};
+
+/// How long an interrupted or finished agent may take to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+/// The end of stderr that is kept for a failure's detail, bytes.
+const STDERR_TAIL: usize = 4 * 1024;
+/// How long an exit is explained by what is still in the stderr pipe.
+const STDERR_WAIT: Duration = Duration::from_millis(500);
+/// Of a piece of garbage, the start that is told, characters.
+const GARBAGE_START: usize = 200;
+/// What stands where the run token stood.
+const BLOT: &str = "[secret]";
+
+/// A running agent and the talk with it.
+pub(super) struct Conversation {
+    running: Running,
+    stdin: Option<ChildStdin>,
+    lines: BoundedLines<ChildStdout>,
+    stderr: Arc<Mutex<VecDeque<u8>>>,
+    stderr_end: tokio::task::JoinHandle<()>,
+    inside: Inside,
+    host: Host,
+    token: Secret,
+    limits: SessionLimits,
+    deadline: Instant,
+    last_line: Instant,
+    garbage: u64,
+    spoke: bool,
+    interrupted: bool,
+    quota: AbortOnDropHandle<OverQuota>,
+}
+
+/// What came next.
+pub(super) enum Next {
+    /// A JSON object from the agent.
+    Message(Value),
+    /// The host wants the session to end. Said once; then the agent has a moment to end politely.
+    Interrupt,
+}
+
+impl Conversation {
+    pub async fn start(
+        sandbox: &Sandbox,
+        spec: &Spec,
+        host: Host,
+        token: Secret,
+        limits: SessionLimits,
+    ) -> Result<Conversation, Failure> {
+        let inside = sandbox.inside(spec);
+        let failed = |error| Failure::new(FailureKind::Sandbox, chain(&error));
+        let mut running = sandbox.spawn(spec).await.map_err(failed)?;
+        let no_pipe = || Failure::new(FailureKind::Sandbox, "the agent's process has no pipes");
+        let stdout = running.stdout.take().ok_or_else(no_pipe)?;
+        let stderr = running.stderr.take().ok_or_else(no_pipe)?;
+        let tail = Arc::default();
+        let (tree, quota_bytes) = (spec.workspace_tree.clone(), spec.limits.workspace_bytes);
+        let quota = tokio::spawn(async move {
+            match quota_bytes {
+                Some(bytes) => watch::over_quota(tree, bytes).await,
+                None => std::future::pending().await,
+            }
+        });
+        let now = Instant::now();
+        let conversation = Conversation {
+            stdin: running.stdin.take(),
+            lines: BoundedLines::new(stdout, limits.max_line),
+            stderr_end: tokio::spawn(keep_tail(stderr, Arc::clone(&tail))),
+            stderr: tail,
+            running,
+            inside,
+            host,
+            token,
+            limits,
+            deadline: now + limits.deadline,
+            last_line: now,
+            garbage: 0,
+            spoke: false,
+            interrupted: false,
+            quota: AbortOnDropHandle::new(quota),
+        };
+        let cgroup = conversation.running.group.as_ref().and_then(|group| group.kill_dir.clone());
+        let (pid, level) = (conversation.running.pid, conversation.running.level);
+        conversation.tell(Activity::Spawned { pid, cgroup, level }).await;
+        Ok(conversation)
+    }
+
+    /// Where things are for the agent.
+    pub fn inside(&self) -> &Inside {
+        &self.inside
+    }
+
+    /// Sends one message.
+    pub async fn send(&mut self, message: &Value) -> Result<(), Failure> {
+        let Some(stdin) = self.stdin.as_mut() else { return Err(protocol("its stdin is closed")) };
+        let line = format!("{message}\n");
+        let sent = async {
+            stdin.write_all(line.as_bytes()).await?;
+            stdin.flush().await
+        };
+        let patience = self.deadline.min(Instant::now() + self.limits.stall);
+        match timeout_at(patience, sent).await {
+            Ok(Ok(())) => Ok(()),
+            // Its end is the better explanation.
+            Ok(Err(_)) => Err(self.ended().await),
+            Err(_) => Err(Failure::new(FailureKind::Stalled, "it stopped reading its input")),
+        }
+    }
+
+    /// The next message, or why there is none.
+    pub async fn next(&mut self) -> Result<Next, Failure> {
+        loop {
+            let stalled = self.last_line + self.limits.stall;
+            let line = tokio::select! {
+                biased;
+                () = self.host.interrupt.cancelled(), if !self.interrupted => {
+                    self.interrupted = true;
+                    self.deadline = self.deadline.min(Instant::now() + GRACE);
+                    return Ok(Next::Interrupt);
+                }
+                () = tokio::time::sleep_until(self.deadline) => return Err(self.timed_out()),
+                Ok(over) = &mut self.quota => return Err(over_quota(over)),
+                line = self.lines.next() => line,
+                () = tokio::time::sleep_until(stalled) => return Err(self.stalled()),
+            };
+            match line {
+                Ok(Some(line)) => {
+                    if let Some(message) = self.parse(line).await? {
+                        self.last_line = Instant::now();
+                        self.spoke = true;
+                        return Ok(Next::Message(message));
+                    }
+                }
+                Ok(None) => return Err(self.ended().await),
+                Err(error) => return Err(protocol(&format!("its output cannot be read: {error}"))),
+            }
+        }
+    }
+
+    /// Has the host answer a tool call; gives up when the session's time is over or it is interrupted.
+    pub async fn call_tool(&mut self, name: &str, arguments: Value) -> Result<ToolAnswer, Failure> {
+        let answer = tokio::select! {
+            answer = timeout_at(self.deadline, self.host.tools.call(name, arguments)) => answer.ok(),
+            () = self.host.interrupt.cancelled(), if !self.interrupted => {
+                Some(ToolAnswer { ok: false, text: "interrupted".to_owned() })
+            }
+        };
+        let answer = answer.ok_or_else(|| self.timed_out())?;
+        self.last_line = Instant::now();
+        self.tell(Activity::ToolCalled { name: name.to_owned(), ok: answer.ok }).await;
+        Ok(answer)
+    }
+
+    /// Tells the host. Waits while its channel is full, but not beyond the session's deadline.
+    pub async fn tell(&self, activity: Activity) {
+        // An owner that no longer listens, or too late, changes nothing for the agent.
+        let _ = timeout_at(self.deadline, self.host.activity.send(activity)).await;
+    }
+
+    /// Ends the agent, politely if its work is done, and says how the session ended.
+    pub async fn finish(mut self, end: Result<String, Failure>) -> End {
+        if end.is_ok() {
+            // Closing stdin asks it to end.
+            self.stdin = None;
+            let _ = tokio::time::timeout(GRACE, self.running.wait()).await;
+        }
+        if let Err(error) = self.running.kill().await {
+            tracing::warn!(%error, pid = self.running.pid, "an agent's end could not be awaited");
+        }
+        match end {
+            _ if self.interrupted => End::Interrupted,
+            Ok(summary) => End::Finished { summary },
+            Err(failure) => End::Failed(self.blotted(failure)),
+        }
+    }
+
+    /// A line as a message; anything else is garbage, of which there may be only so much.
+    async fn parse(&mut self, line: Line) -> Result<Option<Value>, Failure> {
+        let (bytes, start) = match line {
+            Line::Whole(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => {
+                (bytes.len() as u64 + 1, bytes)
+            }
+            Line::Whole(bytes) => {
+                let text = self.blot(String::from_utf8_lossy(&bytes).into_owned());
+                match serde_json::from_str::<Value>(&text) {
+                    Ok(message) if message.is_object() => return Ok(Some(message)),
+                    Ok(_) | Err(_) => (bytes.len() as u64 + 1, bytes),
+                }
+            }
+            Line::TooLong { bytes, start } => (bytes + 1, start),
+        };
+        self.garbage = self.garbage.saturating_add(bytes);
+        let start = String::from_utf8_lossy(&start[..start.len().min(4 * GARBAGE_START)]).into_owned();
+        let start = self.blot(start.chars().take(GARBAGE_START).collect());
+        self.tell(Activity::Garbage { total_bytes: self.garbage, start }).await;
+        if self.garbage > self.limits.max_garbage_bytes {
+            let limit = self.limits.max_garbage_bytes;
+            let detail =
+                format!("it wrote {} bytes that are not its protocol; the limit is {limit}", self.garbage);
+            return Err(Failure::new(FailureKind::Flooded, detail));
+        }
+        Ok(None)
+    }
+
+    /// Why the agent is gone.
+    async fn ended(&mut self) -> Failure {
+        let waited = tokio::time::timeout(GRACE, self.running.wait()).await;
+        let exit = match waited {
+            Ok(Ok(exit)) => exit,
+            Ok(Err(error)) => return protocol(&format!("its end cannot be awaited: {error}")),
+            Err(_) => return protocol("it closed its output but did not end"),
+        };
+        let _ = tokio::time::timeout(STDERR_WAIT, &mut self.stderr_end).await;
+        let stderr = self.stderr_tail();
+        self.blotted(explain(exit, self.spoke, stderr.trim()))
+    }
+
+    fn stderr_tail(&self) -> String {
+        let mut tail = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(tail.make_contiguous()).into_owned()
+    }
+
+    fn timed_out(&self) -> Failure {
+        let seconds = self.limits.deadline.as_secs();
+        Failure::new(
+            FailureKind::TimedOut,
+            format!("not done after {seconds} s; give it more time or less work"),
+        )
+    }
+
+    fn stalled(&self) -> Failure {
+        let seconds = self.limits.stall.as_secs_f32();
+        Failure::new(FailureKind::Stalled, format!("no sign of life for {seconds} s"))
+    }
+
+    fn blot(&self, text: String) -> String {
+        let token = self.token.expose();
+        if token.is_empty() || !text.contains(token) { text } else { text.replace(token, BLOT) }
+    }
+
+    fn blotted(&self, failure: Failure) -> Failure {
+        Failure { kind: failure.kind, detail: self.blot(failure.detail) }
+    }
+}
+
+/// Names the reason of an exit that the protocol did not announce.
+fn explain(exit: Exit, spoke: bool, stderr: &str) -> Failure {
+    let told = if stderr.is_empty() { String::new() } else { format!("; it said: {stderr}") };
+    if exit.oom {
+        let detail = format!("the kernel ended it because its memory was spent{told}");
+        return Failure::new(FailureKind::OutOfMemory, detail);
+    }
+    if !spoke && exit.code.is_some_and(|code| code != 0) {
+        let missing = ["bwrap: execvp", "cannot run ", "starting the program failed"];
+        if missing.iter().any(|text| stderr.contains(text)) {
+            let detail = format!("its program cannot be started; install it or make it visible inside{told}");
+            return Failure::new(FailureKind::AgentMissing, detail);
+        }
+        if stderr.contains("bwrap: ") || exit.code == Some(i32::from(enter::EXIT_CODE)) {
+            return Failure::new(FailureKind::Sandbox, format!("the sandbox could not be entered{told}"));
+        }
+    }
+    match (exit.code, exit.signal) {
+        (_, Some(signal)) => Failure::new(FailureKind::Signalled, format!("signal {signal} ended it{told}")),
+        (code, None) => {
+            let code = code.unwrap_or_default();
+            Failure::new(
+                FailureKind::Exited,
+                format!("it exited with code {code} before its work was done{told}"),
+            )
+        }
+    }
+}
+
+fn over_quota(over: OverQuota) -> Failure {
+    let OverQuota { bytes, quota_bytes } = over;
+    let detail = format!("its workspace holds more than {quota_bytes} bytes ({bytes} and counting)");
+    Failure::new(FailureKind::DiskQuota, detail)
+}
+
+pub(super) fn protocol(text: &str) -> Failure {
+    Failure::new(FailureKind::Protocol, text)
+}
+
+async fn keep_tail(mut stderr: ChildStderr, tail: Arc<Mutex<VecDeque<u8>>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        // Writing to memory does not fail.
+        let _ = tail.write_all(&buffer[..read]);
+        let excess = tail.len().saturating_sub(STDERR_TAIL);
+        tail.drain(..excess);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(code: Option<i32>, signal: Option<i32>, oom: bool, spoke: bool, stderr: &str) -> FailureKind {
+        explain(Exit { code, signal, oom }, spoke, stderr).kind
+    }
+
+    #[test]
+    fn an_exit_is_named_by_what_caused_it() {
+        assert_eq!(kind(Some(0), None, false, true, ""), FailureKind::Exited);
+        assert_eq!(kind(None, Some(9), true, true, ""), FailureKind::OutOfMemory);
+        assert_eq!(kind(None, Some(11), false, true, ""), FailureKind::Signalled);
+        assert_eq!(
+            kind(Some(1), None, false, false, "bwrap: execvp codex: No such file"),
+            FailureKind::AgentMissing
+        );
+        assert_eq!(kind(Some(1), None, false, false, "bwrap: Can't mount proc"), FailureKind::Sandbox);
+        assert_eq!(kind(Some(1), None, false, true, "bwrap: whatever a command said"), FailureKind::Exited);
+        assert_eq!(kind(Some(125), None, false, false, ""), FailureKind::Sandbox);
+    }
+}

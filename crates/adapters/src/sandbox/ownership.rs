@@ -1,0 +1,41 @@
+//! Hands a directory tree over to the sandbox's uid.
+//!
+//! Invariants: no symbolic link is followed; a file that has another name elsewhere keeps its owner, because that
+//! name may be outside the tree; the walk ends.
+
+use std::io;
+use std::os::unix::fs::{MetadataExt, lchown};
+use std::path::Path;
+
+/// Most entries of one tree: a large monorepo with its build output; beyond it something is wrong.
+const MAX_ENTRIES: usize = 4_000_000;
+
+/// Makes `uid` and `gid` own `root` and everything below it on the same file system.
+pub(super) fn give(root: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    let device = std::fs::symlink_metadata(root)?.dev();
+    let mut open = vec![root.to_owned()];
+    let mut seen = 0usize;
+    while let Some(path) = open.pop() {
+        let meta = match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            meta => meta?,
+        };
+        seen += 1;
+        if seen > MAX_ENTRIES {
+            return Err(io::Error::other(format!("more than {MAX_ENTRIES} files; clean the workspace")));
+        }
+        if meta.dev() != device {
+            continue;
+        }
+        let shared = meta.is_file() && meta.nlink() > 1;
+        if (meta.uid(), meta.gid()) != (uid, gid) && !shared {
+            lchown(&path, Some(uid), Some(gid))?;
+        }
+        if meta.is_dir() {
+            for entry in std::fs::read_dir(&path)? {
+                open.push(entry?.path());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Real sandboxes, the real built-in agent and the real Codex, against a small gateway of our own.
+
+mod sandbox;
+mod support;
