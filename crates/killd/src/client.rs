@@ -146,10 +146,8 @@ impl Client {
     /// The ids of the runs that a stop would reach.
     pub async fn dry_run(&self, order: Order) -> Result<Vec<String>, Error> {
         const OP: &str = "dry run";
-        match self.call(OP, Op::Stop { order, tombstone: false, dry_run: true }).await? {
-            Reply::WouldReach { runs } => Ok(runs),
-            other => Err(misfit(OP, other)),
-        }
+        let reply = self.call(OP, Op::Stop { order, tombstone: false, dry_run: true }).await?;
+        if let Reply::WouldReach { runs } = reply { Ok(runs) } else { Err(misfit(OP, reply)) }
     }
 
     /// Kills one run. Errors: `Refused` when it is not registered.
@@ -165,33 +163,25 @@ impl Client {
     /// What is stopped and what is registered.
     pub async fn status(&self) -> Result<Status, Error> {
         const OP: &str = "status";
-        match self.call(OP, Op::Status).await? {
-            Reply::Status(status) => Ok(status),
-            other => Err(misfit(OP, other)),
-        }
+        let reply = self.call(OP, Op::Status).await?;
+        if let Reply::Status(status) = reply { Ok(status) } else { Err(misfit(OP, reply)) }
     }
 
     /// The stop that covers any of `labels`. Deny-all is not a stop: see [`Status::deny_all`].
     pub async fn check(&self, labels: &[String]) -> Result<Option<Stopped>, Error> {
         const OP: &str = "check";
-        match self.call(OP, Op::Check { labels: labels.to_vec() }).await? {
-            Reply::Checked { stopped } => Ok(stopped),
-            other => Err(misfit(OP, other)),
-        }
+        let reply = self.call(OP, Op::Check { labels: labels.to_vec() }).await?;
+        if let Reply::Checked { stopped } = reply { Ok(stopped) } else { Err(misfit(OP, reply)) }
     }
 
     async fn done(&self, name: &'static str, op: Op) -> Result<(), Error> {
-        match self.call(name, op).await? {
-            Reply::Ok => Ok(()),
-            other => Err(misfit(name, other)),
-        }
+        let reply = self.call(name, op).await?;
+        if let Reply::Ok = reply { Ok(()) } else { Err(misfit(name, reply)) }
     }
 
     async fn receipt(&self, name: &'static str, op: Op) -> Result<Receipt, Error> {
-        match self.call(name, op).await? {
-            Reply::Receipt(receipt) => Ok(receipt),
-            other => Err(misfit(name, other)),
-        }
+        let reply = self.call(name, op).await?;
+        if let Reply::Receipt(receipt) = reply { Ok(receipt) } else { Err(misfit(name, reply)) }
     }
 
     async fn call(&self, name: &'static str, op: Op) -> Result<Reply, Error> {

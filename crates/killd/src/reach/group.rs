@@ -41,7 +41,7 @@ impl Group {
             return Err(format!("kill_dir {shown} must be an absolute path"));
         }
         let handle = File::open(&dir).map_err(|error| format!("cannot open kill_dir {shown}: {error}"))?;
-        let kind = rustix::fs::fstatfs(&handle).map(|stat| stat.f_type as i64);
+        let kind = rustix::fs::fstatfs(&handle).map(|stat| stat.f_type);
         if kind != Ok(CGROUP2_MAGIC) {
             return Err(format!("kill_dir {shown} is not a cgroup v2 directory"));
         }
