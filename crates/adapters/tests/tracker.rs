@@ -1,5 +1,7 @@
 //! The `files` tracker on a real folder.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use adapters::tracker::files::{Error, FilesTracker};
 use domain::{IssueId, Timestamp};
 use std::fs;
@@ -33,7 +35,8 @@ async fn one_bad_file_never_hides_the_others() {
     fs::write(dir.path().join("secret"), "---\ntitle: s\nstate: Todo\n---\n").unwrap();
     symlink("../secret", dir.path().join("issues/link.md")).unwrap();
     let pipe = dir.path().join("issues/pipe.md");
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
     let listing = tracker.list().await.unwrap();
     let issues: Vec<_> = listing.issues.iter().map(|i| (i.id.as_str(), i.title.as_str())).collect();
     assert_eq!(issues, [("b", "b")]);
@@ -87,7 +90,9 @@ async fn many_comments_at_once_are_all_there_once_each() {
     put(dir.path(), "a.md", "title: a\nstate: Todo");
     let one = |n: i64| {
         let tracker = tracker.clone();
-        tokio::spawn(async move { tracker.comment(&id("a"), "bot", &format!("note {n}!"), Timestamp(n)).await })
+        tokio::spawn(
+            async move { tracker.comment(&id("a"), "bot", &format!("note {n}!"), Timestamp(n)).await },
+        )
     };
     // Every comment twice, as a crash between writing and remembering would.
     let tasks: Vec<_> = (0..20).chain(0..20).map(one).collect();
@@ -98,7 +103,7 @@ async fn many_comments_at_once_are_all_there_once_each() {
     for n in 0..20 {
         assert_eq!(text.matches(&format!("> note {n}!")).count(), 1);
     }
-    assert_eq!(text.matches("## Comments").count() - text.matches("### ").count() * 0, 1);
+    assert_eq!(text.matches("## Comments").count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

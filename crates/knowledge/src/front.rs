@@ -25,7 +25,12 @@ pub(crate) fn split(text: &str) -> Parts<'_> {
         let end = at + part.len();
         line += 1;
         if part.trim_end() == "---" {
-            return Parts { front: Some(&text[start..at]), body: &text[end..], body_line: line, closed: true };
+            return Parts {
+                front: Some(&text[start..at]),
+                body: &text[end..],
+                body_line: line,
+                closed: true,
+            };
         }
         at = end;
     }
@@ -34,7 +39,7 @@ pub(crate) fn split(text: &str) -> Parts<'_> {
 
 /// A YAML error: the line in the file, and what is wrong, in one line.
 pub(crate) fn yaml<T: serde::de::DeserializeOwned>(front: &str) -> Result<T, (u32, String)> {
-    let options = serde_saphyr::options! { with_snippet: false };
+    let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
     serde_saphyr::from_str_with_options(front, options).map_err(|error| {
         // Front matter begins on the second line of the file.
         let line = error.location().map_or(1, |at| u32::try_from(at.line()).unwrap_or(u32::MAX - 1) + 1);

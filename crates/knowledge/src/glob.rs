@@ -90,7 +90,8 @@ impl Glob {
 
     /// Whether a directory above `path` matches.
     pub fn contains(&self, path: &str) -> bool {
-        self.ends(path).is_some_and(|(ends, count)| ends.get(1..count).is_some_and(|dirs| dirs.contains(&true)))
+        self.ends(path)
+            .is_some_and(|(ends, count)| ends.get(1..count).is_some_and(|dirs| dirs.contains(&true)))
     }
 
     /// For each number of leading parts of `path` whether the whole pattern matches them, and how many there are.

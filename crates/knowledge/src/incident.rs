@@ -72,11 +72,17 @@ impl Incident {
     pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
         let fail = |line: u32, what: String| Error { file: file.to_owned(), line, what };
         if text.len() > MAX_BYTES {
-            return Err(fail(1, format!("has {} bytes, more than {MAX_BYTES}; keep what a reviewer needs", text.len())));
+            return Err(fail(
+                1,
+                format!("has {} bytes, more than {MAX_BYTES}; keep what a reviewer needs", text.len()),
+            ));
         }
         let parts = front::split(text);
         let Some(yaml) = parts.front.filter(|_| parts.closed) else {
-            return Err(fail(1, "has no front matter; begin with ---, id:, title:, date:, paths:, ---".to_owned()));
+            return Err(fail(
+                1,
+                "has no front matter; begin with ---, id:, title:, date:, paths:, ---".to_owned(),
+            ));
         };
         let read: Front = front::yaml(yaml).map_err(|(line, what)| fail(line, what))?;
         let at = |key: &str| front::line_of(yaml, key);
@@ -87,7 +93,10 @@ impl Incident {
             return Err(fail(at("id"), "id and title must not be blank".to_owned()));
         }
         if read.paths.len() > MAX_ITEMS || read.keywords.len() > MAX_ITEMS {
-            return Err(fail(at("paths"), format!("more than {MAX_ITEMS} paths or keywords; keep those that tell")));
+            return Err(fail(
+                at("paths"),
+                format!("more than {MAX_ITEMS} paths or keywords; keep those that tell"),
+            ));
         }
         for path in &read.paths {
             Glob::new(path).map_err(|e| fail(at("paths"), format!("path {path:?}: {e}")))?;
@@ -118,7 +127,9 @@ fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [year, month, day] = parts[..] else { return false };
     let in_range = |part: &str, length: usize, range: std::ops::RangeInclusive<u32>| {
-        part.len() == length && part.bytes().all(|b| b.is_ascii_digit()) && part.parse().is_ok_and(|n| range.contains(&n))
+        part.len() == length
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && part.parse().is_ok_and(|n| range.contains(&n))
     };
     in_range(year, 4, 1970..=9999) && in_range(month, 2, 1..=12) && in_range(day, 2, 1..=31)
 }
@@ -141,7 +152,12 @@ pub(crate) fn sections(body: &str, first_line: u32) -> Vec<Section> {
             if line.trim().is_empty() {
                 continue;
             }
-            found.push(Section { heading: String::new(), text: String::new(), line_start: number, line_end: number });
+            found.push(Section {
+                heading: String::new(),
+                text: String::new(),
+                line_start: number,
+                line_end: number,
+            });
         }
         if let Some(section) = found.last_mut() {
             section.text.push_str(line);

@@ -7,6 +7,6 @@ pub mod codeowners;
 pub mod glob;
 pub mod incident;
 pub mod passage;
-//W
+pub mod workflow;
 
 mod front;

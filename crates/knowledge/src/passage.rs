@@ -64,7 +64,9 @@ pub fn find(knowledge: &[Knowledge<'_>], paths: &[String], added: &[String]) -> 
     for file in knowledge.iter().take(MAX_FILES).filter(|f| f.text.len() <= MAX_FILE_BYTES) {
         scored.extend(change.passages_of(file));
     }
-    scored.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| (&x.file, x.line_start).cmp(&(&y.file, y.line_start))));
+    scored.sort_by(|(a, x), (b, y)| {
+        b.cmp(a).then_with(|| (&x.file, x.line_start).cmp(&(&y.file, y.line_start)))
+    });
     let mut left = MAX_BYTES;
     let fits = |(_, passage): (u32, Passage)| {
         let size = passage.text.len();
@@ -134,7 +136,8 @@ impl<'a> Change<'a> {
         if score == 0 {
             return None;
         }
-        let heading = if section.heading.is_empty() { String::new() } else { format!("{}\n", section.heading) };
+        let heading =
+            if section.heading.is_empty() { String::new() } else { format!("{}\n", section.heading) };
         let text = cut(&format!("{heading}{}", section.text), MAX_PASSAGE_BYTES).to_owned();
         let (line_start, line_end) = (section.line_start, section.line_end);
         Some((score, Passage { file: file.path.to_owned(), line_start, line_end, text, why }))
@@ -153,7 +156,11 @@ impl<'a> Change<'a> {
         if keyword.is_empty() {
             return false;
         }
-        if plain { self.words.contains(&keyword) || has_word(&self.text, &keyword) } else { self.text.contains(&keyword) }
+        if plain {
+            self.words.contains(&keyword) || has_word(&self.text, &keyword)
+        } else {
+            self.text.contains(&keyword)
+        }
     }
 }
 
@@ -198,15 +205,15 @@ fn cut(text: &str, limit: usize) -> &str {
 
 /// Words of English and of most languages that say nothing about a change.
 const COMMON: &[&str] = &[
-    "about", "after", "again", "also", "always", "assert", "async", "await", "because", "been", "before", "being",
-    "bool", "break", "case", "catch", "class", "code", "const", "continue", "could", "default", "does", "done",
-    "each", "else", "enum", "error", "even", "every", "false", "file", "final", "first", "float", "from", "function",
-    "have", "here", "impl", "import", "include", "into", "just", "last", "like", "line", "list", "long", "made",
-    "make", "match", "more", "most", "must", "name", "need", "never", "none", "null", "only", "other", "over",
-    "print", "private", "public", "return", "same", "self", "should", "some", "static", "string", "struct", "such",
-    "super", "than", "that", "them", "then", "there", "these", "they", "this", "true", "type", "under", "until",
-    "used", "value", "very", "void", "want", "were", "what", "when", "where", "which", "while", "will", "with",
-    "without", "would", "your",
+    "about", "after", "again", "also", "always", "assert", "async", "await", "because", "been", "before",
+    "being", "bool", "break", "case", "catch", "class", "code", "const", "continue", "could", "default",
+    "does", "done", "each", "else", "enum", "error", "even", "every", "false", "file", "final", "first",
+    "float", "from", "function", "have", "here", "impl", "import", "include", "into", "just", "last", "like",
+    "line", "list", "long", "made", "make", "match", "more", "most", "must", "name", "need", "never", "none",
+    "null", "only", "other", "over", "print", "private", "public", "return", "same", "self", "should",
+    "some", "static", "string", "struct", "such", "super", "than", "that", "them", "then", "there", "these",
+    "they", "this", "true", "type", "under", "until", "used", "value", "very", "void", "want", "were",
+    "what", "when", "where", "which", "while", "will", "with", "without", "would", "your",
 ];
 
 #[cfg(test)]

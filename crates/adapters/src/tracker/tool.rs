@@ -124,7 +124,9 @@ mod tests {
         assert_eq!(parse(json!({"action": "comment", "text": " "})), Err(ToolError::NoText));
         let long = "x".repeat(MAX_COMMENT_CHARS + 1);
         assert!(matches!(parse(json!({"action": "comment", "text": long})), Err(ToolError::TooLong(_))));
-        for odd in [json!(null), json!([]), json!({"action": "close"}), json!({"action": "move", "id": "X-1"})] {
+        for odd in
+            [json!(null), json!([]), json!({"action": "close"}), json!({"action": "move", "id": "X-1"})]
+        {
             assert!(matches!(parse(odd), Err(ToolError::Shape(_))));
         }
     }

@@ -22,7 +22,9 @@ fn plant_repository(dir: &Path, script: &Path) {
     git(dir, &["init", "-q", "-b", "main"]);
     git(dir, &["commit", "-q", "--allow-empty", "-m", "x"]);
     let script = script.display().to_string();
-    for key in ["core.fsmonitor", "filter.evil.clean", "filter.evil.smudge", "diff.external", "core.sshCommand"] {
+    for key in
+        ["core.fsmonitor", "filter.evil.clean", "filter.evil.smudge", "diff.external", "core.sshCommand"]
+    {
         git(dir, &["config", key, &script]);
     }
     for hook in ["pre-commit", "post-checkout", "reference-transaction", "post-index-change", "pre-push"] {
@@ -129,7 +131,8 @@ async fn a_pipe_in_place_of_a_file_is_refused_without_waiting_for_it() {
     let (workspace, base) = world.prepared("w").await;
     let path = workspace.tree().join("a.txt");
     std::fs::remove_file(&path).unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
     let refused = refusal(world.collect(&workspace, &base).await);
     assert_eq!(refused, Refusal::OddFile { path: "a.txt".into() });
 }

@@ -5,7 +5,12 @@ use adapters::forge::git::{Error, How, Land};
 use domain::Sha;
 use domain::change::Landing;
 
-async fn land(world: &World, workspace: &adapters::forge::git::Workspace, head: &Sha, policy: Landing) -> Land {
+async fn land(
+    world: &World,
+    workspace: &adapters::forge::git::Workspace,
+    head: &Sha,
+    policy: Landing,
+) -> Land {
     world.forge.land(workspace, &world.remote, "main", head, policy, &identity()).await.unwrap()
 }
 
@@ -26,7 +31,8 @@ async fn when_main_moved_the_reviewed_sha_is_the_second_parent_of_a_merge() {
     let (workspace, _, head) = world.change("w", "x.txt", "x\n").await;
     write(&world.person(), "p.txt", "p\n");
     let main = world.person_pushes("person");
-    let Land::Landed { main: merge, how: How::Merge } = land(&world, &workspace, &head, Landing::Merge).await else {
+    let Land::Landed { main: merge, how: How::Merge } = land(&world, &workspace, &head, Landing::Merge).await
+    else {
         panic!("expected a merge");
     };
     let parents = world.remote_git(&["log", "-1", "--format=%P", merge.as_str()]);
@@ -82,7 +88,8 @@ async fn a_remote_that_refuses_is_an_error_and_not_retried_for_ever() {
     let hook = std::path::Path::new(&world.remote).join("hooks/pre-receive");
     write(hook.parent().unwrap(), "pre-receive", "#!/bin/sh\necho freeze >&2\nexit 1\n");
     std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let landed = world.forge.land(&workspace, &world.remote, "main", &head, Landing::Merge, &identity()).await;
+    let landed =
+        world.forge.land(&workspace, &world.remote, "main", &head, Landing::Merge, &identity()).await;
     assert!(matches!(&landed, Err(Error::Git { stderr, .. }) if stderr.contains("freeze")), "{landed:?}");
     assert_eq!(world.remote_git(&["rev-parse", "main"]), base.as_str());
 }
@@ -92,10 +99,12 @@ async fn only_a_commit_of_the_workspace_lands() {
     let world = World::new();
     let (workspace, _) = world.prepared("w").await;
     let unknown = Sha::new("c".repeat(40));
-    let landed = world.forge.land(&workspace, &world.remote, "main", &unknown, Landing::Merge, &identity()).await;
+    let landed =
+        world.forge.land(&workspace, &world.remote, "main", &unknown, Landing::Merge, &identity()).await;
     assert!(matches!(landed, Err(Error::NoCommit(_))));
     let short = Sha::new("HEAD");
-    let landed = world.forge.land(&workspace, &world.remote, "main", &short, Landing::Merge, &identity()).await;
+    let landed =
+        world.forge.land(&workspace, &world.remote, "main", &short, Landing::Merge, &identity()).await;
     assert!(matches!(landed, Err(Error::BadName { .. })));
 }
 
@@ -114,7 +123,8 @@ async fn twenty_concurrent_landers_all_land_exactly_once() {
         .map(|(n, (workspace, _, head))| {
             let (forge, remote) = (forges[n % 4].clone(), world.remote.clone());
             tokio::spawn(async move {
-                let landed = forge.land(&workspace, &remote, "main", &head, Landing::Merge, &identity()).await;
+                let landed =
+                    forge.land(&workspace, &remote, "main", &head, Landing::Merge, &identity()).await;
                 (head, landed.unwrap())
             })
         })

@@ -17,12 +17,16 @@ async fn a_replayed_change_is_one_commit_on_the_new_main_and_lands_by_fast_forwa
     assert_eq!(base, main);
     assert_eq!(read(&workspace.tree(), "p.txt"), "p\n");
     // Again, as after a crash; and the agent's next round is described against the new base.
-    assert_eq!(world.forge.rebase(&workspace, &world.remote, "main", &commit("both")).await.unwrap(), replayed);
+    assert_eq!(
+        world.forge.rebase(&workspace, &world.remote, "main", &commit("both")).await.unwrap(),
+        replayed
+    );
     assert_eq!(world.prepared("w").await.1, main);
     let collected = world.collect(&workspace, &base).await.unwrap();
     assert_eq!((collected.head, collected.files), (Some(head.clone()), vec!["x.txt".into(), "y.txt".into()]));
     let policy = Landing::Rebase;
-    let landed = world.forge.land(&workspace, &world.remote, "main", &head, policy, &identity()).await.unwrap();
+    let landed =
+        world.forge.land(&workspace, &world.remote, "main", &head, policy, &identity()).await.unwrap();
     assert_eq!(landed, Land::Landed { main: head, how: How::FastForward });
 }
 

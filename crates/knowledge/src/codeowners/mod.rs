@@ -81,7 +81,9 @@ pub struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Too large.
-    #[error("CODEOWNERS has {0} bytes, more than {MAX_BYTES}; forges ignore such a file, so nobody would own anything")]
+    #[error(
+        "CODEOWNERS has {0} bytes, more than {MAX_BYTES}; forges ignore such a file, so nobody would own anything"
+    )]
     TooLarge(usize),
 }
 
@@ -223,9 +225,12 @@ fn handle(word: &str) -> Result<Handle, String> {
     }
     if let Some(name) = word.strip_prefix('@') {
         let parts: Vec<&str> = name.split('/').collect();
-        let plain = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
+        let plain =
+            |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
         return match parts.split_last() {
-            Some((last, _)) if !parts.iter().all(plain) => Err(format!("{:?} is not an owner: {last:?}", shown())),
+            Some((last, _)) if !parts.iter().all(plain) => {
+                Err(format!("{:?} is not an owner: {last:?}", shown()))
+            }
             Some((name, [])) => Ok(Handle::User((*name).to_owned())),
             Some((team, _)) => Ok(Handle::Team(TeamName::new(*team))),
             None => Err(format!("{:?} is not an owner", shown())),

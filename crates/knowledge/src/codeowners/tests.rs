@@ -23,7 +23,11 @@ fn githubs_documented_rules() {
         ("apps/", vec!["apps/a", "x/apps/a", "x/apps/y/z"], vec!["apps", "myapps/a"]),
         ("/docs/", vec!["docs/a", "docs/b/a"], vec!["x/docs/a"]),
         ("/scripts/", vec!["scripts/a"], vec!["x/scripts/a"]),
-        ("**/logs", vec!["build/logs/a", "scripts/logs/b", "deeply/nested/logs/c", "logs/a"], vec!["blogs/a"]),
+        (
+            "**/logs",
+            vec!["build/logs/a", "scripts/logs/b", "deeply/nested/logs/c", "logs/a"],
+            vec!["blogs/a"],
+        ),
         ("/apps/github", vec!["apps/github", "apps/github/a"], vec!["apps/githubber", "x/apps/github"]),
         ("/foo/**/bar", vec!["foo/bar", "foo/a/b/bar/c"], vec!["bar"]),
         ("foo/bar", vec!["foo/bar/x"], vec!["x/foo/bar"]),

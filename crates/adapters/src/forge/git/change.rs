@@ -52,7 +52,8 @@ impl GitForge {
 
     /// How many lines `head` adds to and removes from `base`; binary files count nothing.
     pub(super) async fn count(&self, git_dir: &Path, base: &Sha, head: &Sha) -> Result<Count, Error> {
-        let args = ["diff-tree", "-r", "-z", "--numstat", "--no-renames", names::sha(base)?, names::sha(head)?];
+        let args =
+            ["diff-tree", "-r", "-z", "--numstat", "--no-renames", names::sha(base)?, names::sha(head)?];
         Ok(count(&self.git.bare(git_dir).args(args).ok().await?))
     }
 
@@ -153,12 +154,7 @@ mod tests {
         let diff = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1,3 @@\n--- gone\n+++ b/evil\n+@@ -1 +1 @@\n+last\n\
                     diff --git a/y z b/y z\n--- /dev/null\n+++ b/y z\t\n@@ -0,0 +1 @@\n+new\n";
         let found: Vec<_> = added_lines(diff).into_iter().map(|l| (l.file, l.line, l.text)).collect();
-        let expect = [
-            ("x", 1, "++ b/evil"),
-            ("x", 2, "@@ -1 +1 @@"),
-            ("x", 3, "last"),
-            ("y z", 1, "new"),
-        ];
+        let expect = [("x", 1, "++ b/evil"), ("x", 2, "@@ -1 +1 @@"), ("x", 3, "last"), ("y z", 1, "new")];
         assert_eq!(found, expect.map(|(f, l, t)| (f.to_owned(), l, t.to_owned())));
     }
 

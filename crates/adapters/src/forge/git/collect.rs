@@ -41,7 +41,12 @@ impl GitForge {
     /// [`GitForge::rebase`] answered with. Call it only when no process of the agent is left. Repeated with the
     /// same tree it answers with the commit already made. Errors with [`Error::Refused`] when the tree holds
     /// what must not be committed; nothing is committed then.
-    pub async fn collect(&self, workspace: &Workspace, base: &Sha, commit: &Commit) -> Result<Collected, Error> {
+    pub async fn collect(
+        &self,
+        workspace: &Workspace,
+        base: &Sha,
+        commit: &Commit,
+    ) -> Result<Collected, Error> {
         let _held = self.lock(&workspace.root).await;
         if base_of(workspace).is_none() {
             return Err(Error::NotPrepared(workspace.root.clone()));
@@ -55,7 +60,11 @@ impl GitForge {
             Ok(staged) => staged,
             Err(error) => {
                 // What was refused must not stay staged: the next look at a staged submodule would enter it.
-                self.git.with_tree(&dir, &workspace.tree()).args(["read-tree", "--reset", WORK_REF]).ok().await?;
+                self.git
+                    .with_tree(&dir, &workspace.tree())
+                    .args(["read-tree", "--reset", WORK_REF])
+                    .ok()
+                    .await?;
                 return Err(error);
             }
         };
@@ -85,7 +94,8 @@ impl GitForge {
     async fn commit_tree(&self, workspace: &Workspace, tree: &str, commit: &Commit) -> Result<Sha, Error> {
         let dir = workspace.git_dir();
         let parent = self.git.bare(&dir).args(["rev-parse", "--verify", WORK_REF]).line().await?;
-        let parent_tree = self.git.bare(&dir).args(["rev-parse", &format!("{parent}^{{tree}}")]).line().await?;
+        let parent_tree =
+            self.git.bare(&dir).args(["rev-parse", &format!("{parent}^{{tree}}")]).line().await?;
         if parent_tree == tree {
             return Ok(Sha::new(parent));
         }
@@ -121,8 +131,10 @@ impl Collected {
 
 /// A message git accepts: no NUL, never empty, bounded.
 fn message(text: &str) -> String {
-    let end = (0..=text.len().min(MAX_MESSAGE_BYTES)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let mut kept: String = text[..end].chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    let end =
+        (0..=text.len().min(MAX_MESSAGE_BYTES)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let mut kept: String =
+        text[..end].chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
     if kept.trim().is_empty() {
         kept = "Change without a message".to_owned();
     }

@@ -193,9 +193,11 @@ impl Call<'_> {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        command.spawn().map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => Error::GitMissing,
-            _ => Error::Io { what: "start", path: self.git.program.clone(), source },
+        command.spawn().map_err(|source| {
+            if source.kind() == std::io::ErrorKind::NotFound {
+                return Error::GitMissing;
+            }
+            Error::Io { what: "start", path: self.git.program.clone(), source }
         })
     }
 
@@ -296,5 +298,7 @@ fn exit_code(status: std::process::ExitStatus) -> i32 {
 
 /// Text for people: control characters escaped, so that a file name cannot draw on a terminal.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() && c != '\n' { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars()
+        .flat_map(|c| if c.is_control() && c != '\n' { c.escape_default().collect() } else { vec![c] })
+        .collect()
 }

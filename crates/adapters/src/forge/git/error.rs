@@ -134,7 +134,9 @@ pub enum Refusal {
         path: String,
     },
     /// More files than the limit.
-    #[error("the change touches {count} files, more than {limit}; split it, or add build output to .gitignore")]
+    #[error(
+        "the change touches {count} files, more than {limit}; split it, or add build output to .gitignore"
+    )]
     TooManyFiles {
         /// How many.
         count: usize,

@@ -71,7 +71,9 @@ impl GitForge {
         name: &str,
     ) -> Result<(), Error> {
         let dir = workspace.git_dir();
-        if LANDING_NAMES.contains(&names::branch(name)?) || self.default_branch(remote).await? == Some(name.into()) {
+        if LANDING_NAMES.contains(&names::branch(name)?)
+            || self.default_branch(remote).await? == Some(name.into())
+        {
             return Err(Error::LandingBranch(name.to_owned()));
         }
         let _held = self.lock(&workspace.root).await;
@@ -156,7 +158,8 @@ impl GitForge {
                 Ok(Step::Answer(Land::Conflict { new_base: main.clone(), files }))
             }
             Merged::Clean { tree } => {
-                let subject = self.git.bare(dir).args(["log", "-1", "--format=%s", head.as_str()]).line().await?;
+                let subject =
+                    self.git.bare(dir).args(["log", "-1", "--format=%s", head.as_str()]).line().await?;
                 let message = format!("Merge: {subject}\n\nReviewed-Sha: {head}");
                 let commit = Commit { author: identity.clone(), message };
                 let merge = self.make_commit(dir, &tree, &[main.as_str(), head.as_str()], &commit).await?;
@@ -215,9 +218,16 @@ enum Push {
 /// told so before either has moved it.
 fn lost_race(error: &Error) -> bool {
     let text = error.to_string();
-    ["cannot lock ref", "failed to update ref", "fetch first", "non-fast-forward", "stale info", "incorrect old value"]
-        .iter()
-        .any(|words| text.contains(words))
+    [
+        "cannot lock ref",
+        "failed to update ref",
+        "fetch first",
+        "non-fast-forward",
+        "stale info",
+        "incorrect old value",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
 }
 
 /// Waits longer from try to try, by an amount that differs from commit to commit.

@@ -51,8 +51,9 @@ pub(super) fn branch(text: &str) -> Result<&str, Error> {
     if text.chars().any(odd) || text.contains("..") || text.contains("@{") {
         return bad("it has characters that git does not allow");
     }
-    let odd_part =
-        |part: &str| part.is_empty() || part.starts_with(['.', '-']) || part.ends_with('.') || part.ends_with(".lock");
+    let odd_part = |part: &str| {
+        part.is_empty() || part.starts_with(['.', '-']) || part.ends_with('.') || part.ends_with(".lock")
+    };
     if text.split('/').any(odd_part) {
         return bad("a part of it is empty, begins with . or -, or ends with . or .lock");
     }
@@ -75,7 +76,9 @@ mod tests {
 
     #[test]
     fn names_that_git_could_misread_are_refused() {
-        for wrong in ["", "-x", "a..b", "a b", "a:b", "+a:", "x.lock", "a//b", ".a", "a/.b", "HEAD", "a\nb", "a/-b"] {
+        for wrong in
+            ["", "-x", "a..b", "a b", "a:b", "+a:", "x.lock", "a//b", ".a", "a/.b", "HEAD", "a\nb", "a/-b"]
+        {
             assert!(branch(wrong).is_err(), "{wrong:?}");
         }
         for wrong in ["", "--upload-pack=x", "ext::sh -c x", "a\nb"] {

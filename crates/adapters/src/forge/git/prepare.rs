@@ -90,7 +90,8 @@ impl GitForge {
                 Ok(Some(_)) | Err(_) => fetched.failure(),
             });
         }
-        let line = self.git.bare(git_dir).args(["rev-parse", "--verify", &format!("{local}^{{commit}}")]).line();
+        let line =
+            self.git.bare(git_dir).args(["rev-parse", "--verify", &format!("{local}^{{commit}}")]).line();
         Ok(Sha::new(line.await?))
     }
 

@@ -37,7 +37,12 @@ impl GitForge {
     }
 
     /// Paths of all files at `sha`, sorted, without links and submodules; names that are not UTF-8 are left out.
-    pub async fn list(&self, source: Source<'_>, sha: &Sha, below: Option<&str>) -> Result<Vec<String>, Error> {
+    pub async fn list(
+        &self,
+        source: Source<'_>,
+        sha: &Sha,
+        below: Option<&str>,
+    ) -> Result<Vec<String>, Error> {
         let dir = self.dir_with(source, sha).await?;
         let mut call = self.git.bare(&dir).args(["ls-tree", "-r", "-z", "--full-tree", names::sha(sha)?]);
         if let Some(path) = below {
@@ -81,7 +86,8 @@ impl GitForge {
         let dir = self.dir_with(source, head).await?;
         let flags = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames"];
         let range = [names::sha(base)?, names::sha(head)?, "--"];
-        let output = self.git.bare(&dir).args(flags).args(range).limit(limit_bytes.min(OUTPUT_LIMIT)).run().await?;
+        let output =
+            self.git.bare(&dir).args(flags).args(range).limit(limit_bytes.min(OUTPUT_LIMIT)).run().await?;
         if output.code != 0 && !output.cut {
             return Err(output.failure());
         }
@@ -107,6 +113,9 @@ impl GitForge {
         // Paths that lead outside the repository are git's error and our "no such file".
         let text = String::from_utf8_lossy(&listed.stdout);
         let file = text.split('\0').filter_map(|r| r.split_once('\t')).find(|(_, found)| *found == path);
-        Ok(file.filter(|(head, _)| head.starts_with("100")).and_then(|(head, _)| head.split(' ').nth(2)).map(str::to_owned))
+        Ok(file
+            .filter(|(head, _)| head.starts_with("100"))
+            .and_then(|(head, _)| head.split(' ').nth(2))
+            .map(str::to_owned))
     }
 }

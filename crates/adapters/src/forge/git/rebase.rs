@@ -136,7 +136,8 @@ pub(super) fn forget_conflict(workspace: &Workspace) -> Result<(), Error> {
 fn has_markers(path: &std::path::Path) -> bool {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|f| f.take(MAX_MARKER_SCAN).read_to_end(&mut bytes));
-    read.is_ok() && bytes.split(|b| *b == b'\n').any(|l| l.starts_with(b"<<<<<<< ") || l.starts_with(b">>>>>>> "))
+    read.is_ok()
+        && bytes.split(|b| *b == b'\n').any(|l| l.starts_with(b"<<<<<<< ") || l.starts_with(b">>>>>>> "))
 }
 
 fn open_conflict(workspace: &Workspace) -> Option<Conflict> {

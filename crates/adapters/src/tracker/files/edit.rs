@@ -31,7 +31,8 @@ pub(super) fn set_state(name: &str, bytes: &[u8], state: &str) -> Result<Vec<u8>
     }
     edited.push_str(&text[front.end..]);
     let after = parse::issue(name, edited.as_bytes())?;
-    let same = after.id == before.id && after.title == before.title && after.description == before.description;
+    let same =
+        after.id == before.id && after.title == before.title && after.description == before.description;
     if after.state == state && same { Ok(edited.into_bytes()) } else { Err(unfit()) }
 }
 
@@ -47,8 +48,13 @@ fn state_line(line: &str, state: &str) -> String {
         Some(quote @ ('"' | '\'')) => value.rfind(quote).unwrap_or(0),
         Some(_) | None => 0,
     };
-    let comment = value[quoted_to..].find(" #").map_or("", |at| &value[quoted_to + at..]);
-    format!("{key}{blanks}{}{comment}{ending}", scalar(state))
+    let (old, comment) = match value[quoted_to..].find(" #") {
+        Some(at) => value.split_at(quoted_to + at),
+        None => (value, ""),
+    };
+    let gap = &old[old.trim_end().len().max(blanks.len().min(old.len()))..];
+    let gap = if comment.is_empty() { "" } else { gap };
+    format!("{key}{blanks}{}{gap}{comment}{ending}", scalar(state))
 }
 
 /// `text` as YAML: plain when that cannot be misread, else in double quotes (JSON strings are YAML).
@@ -134,7 +140,11 @@ mod tests {
             "Done",
             "---\r\ntitle:  t\r\nstate:   Done   # mine\r\n# note\r\n---\r\nstate: Todo\r\n",
         );
-        check("---\nstate:   'a # b' # c\ntitle: t\n---\n", "x: y", "---\nstate:   \"x: y\" # c\ntitle: t\n---\n");
+        check(
+            "---\nstate:   'a # b' # c\ntitle: t\n---\n",
+            "x: y",
+            "---\nstate:   \"x: y\" # c\ntitle: t\n---\n",
+        );
         check("---\nstate : Todo\ntitle: t\n---", "No", "---\nstate : \"No\"\ntitle: t\n---");
     }
 

@@ -65,11 +65,16 @@ pub(super) fn scan(folder: &Path) -> Result<Scan, Error> {
 
 /// One file; `None` when it vanished, or is a README and no issue.
 fn read(root: &Path, path: &Path, name: &str) -> Result<Option<Found>, Problem> {
-    let problem = |what: String, mend: &str| Problem { file: name.to_owned(), line: 1, what, mend: mend.into() };
+    let problem =
+        |what: String, mend: &str| Problem { file: name.to_owned(), line: 1, what, mend: mend.into() };
     let real = match path.canonicalize() {
         Ok(real) => real,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => return Ok(None),
-        Err(error) => return Err(problem(format!("cannot be followed: {error}"), "repair or remove the link")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => {
+            return Ok(None);
+        }
+        Err(error) => {
+            return Err(problem(format!("cannot be followed: {error}"), "repair or remove the link"));
+        }
     };
     if !real.starts_with(root) {
         return Err(problem("is a link that leads out of the folder".into(), "put the file itself here"));
@@ -77,7 +82,9 @@ fn read(root: &Path, path: &Path, name: &str) -> Result<Option<Found>, Problem> 
     let (bytes, file) = match read_bounded(&real) {
         Ok(read) => read,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(problem(format!("cannot be read: {error}"), "check what it is and its permissions")),
+        Err(error) => {
+            return Err(problem(format!("cannot be read: {error}"), "check what it is and its permissions"));
+        }
     };
     if !bytes.starts_with(b"---") && name.eq_ignore_ascii_case("readme.md") {
         return Ok(None);

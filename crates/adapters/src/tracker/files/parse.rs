@@ -36,7 +36,12 @@ pub(super) fn issue(name: &str, bytes: &[u8]) -> Result<Issue, Problem> {
         problem(name, line, "is not UTF-8", "save it as UTF-8")
     })?;
     let front = front_matter(text).ok_or_else(|| {
-        problem(name, 1, "has no front matter between two lines ---", "begin it with ---, title:, state:, ---")
+        problem(
+            name,
+            1,
+            "has no front matter between two lines ---",
+            "begin it with ---, title:, state:, ---",
+        )
     })?;
     let body = text[front.end..].split_once('\n').map_or("", |(_, body)| body);
     let parsed: Front = parse_front(name, &text[front.clone()])?;
@@ -97,7 +102,7 @@ pub(super) fn key_line(front: &str, key: &str) -> Option<usize> {
 }
 
 fn parse_front(name: &str, front: &str) -> Result<Front, Problem> {
-    let options = serde_saphyr::options! { with_snippet: false };
+    let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
     serde_saphyr::from_str_with_options(front, options).map_err(|error| {
         // Front matter begins on the second line of the file.
         let line = error.location().map_or(1, |at| at.line() as usize + 1);
