@@ -1,1 +1,88 @@
 //! Submits inputs, performs effects, reconciles.
+//!
+//! The engine decides nothing: `domain` does. It loads facts, hands them to a pure decision, commits the
+//! step in one transaction, and performs what the step owes. Invariants:
+//! - nothing happens outside before it is owed in the store, and nothing owed is forgotten;
+//! - an effect is held by one performer at a time, under a lease that is renewed while it is performed;
+//! - no attempt starts before the tombstones were read and the kill plane answers.
+
+mod attempt;
+mod facts;
+mod kill_plane;
+pub mod order;
+mod perform;
+mod reconcile;
+mod setup;
+mod start;
+mod submit;
+mod wake;
+
+pub use kill_plane::KillPlane;
+pub use setup::{Outside, Setup, Source, killd_dir, killd_socket};
+pub use start::StartError;
+
+use adapters::forge::git::GitForge;
+use adapters::sandbox::Sandbox;
+use attempt::LiveAttempts;
+use base::signing::Signer;
+use base::tasks::Tasks;
+use domain::{EffectId, ProjectName, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use store::Store;
+use wake::Wake;
+
+/// A running engine; clones share it.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+pub(crate) struct Inner {
+    setup: Setup,
+    store: Store,
+    sandbox: Sandbox,
+    forge: GitForge,
+    kill_plane: KillPlane,
+    signer: Signer,
+    /// Names this engine as the holder of leases; another one each time it starts.
+    owner: String,
+    tasks: Tasks,
+    live: LiveAttempts,
+    /// Something is owed that was not before.
+    owed: Wake,
+    /// A slot became free, or a wait is over.
+    schedule: Wake,
+    /// A run waits that did not before, or a slot for it became free.
+    due: Wake,
+    /// A person, or a webhook, wants the trackers read now.
+    refresh: Wake,
+    /// How often each effect failed in this process.
+    failures: Mutex<HashMap<EffectId, u32>>,
+    /// What is wrong with a project's tracker, while it is.
+    troubles: Mutex<BTreeMap<ProjectName, String>>,
+}
+
+impl Engine {
+    /// Wakes the reconciler: trackers are read now, not at the next tick.
+    pub fn refresh(&self) {
+        self.0.refresh.wake();
+    }
+
+    /// The kill plane.
+    pub fn kill_plane(&self) -> &KillPlane {
+        &self.0.kill_plane
+    }
+
+    /// The isolation that agents get here.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.0.sandbox
+    }
+
+    /// What is wrong with each project's tracker, if anything is.
+    pub fn troubles(&self) -> BTreeMap<ProjectName, String> {
+        self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.0.setup.outside.clock.now_us())
+    }
+}

@@ -135,6 +135,11 @@ pub enum Phase {
     },
 }
 
+/// The id of the run that reviews `parent` for `team` in `round`: derived, so that it is asked for once.
+pub fn review_id(parent: &RunId, round: u32, team: &TeamName) -> RunId {
+    RunId::new(format!("{parent}-{round}-{team}"))
+}
+
 impl Phase {
     /// The name, as stored and shown.
     pub fn name(&self) -> &'static str {

@@ -1,6 +1,6 @@
 //! What comes back from the outside, and what follows from it.
 
-use super::{Outcome, Phase, Purpose, Run, Wait};
+use super::{Outcome, Phase, Purpose, Run, Wait, review_id};
 use crate::change::Change;
 use crate::containment::Order;
 use crate::effect::{Effect, ReviewRequest};
@@ -9,7 +9,7 @@ use crate::failure::{Failure, FailureKind, Retry};
 use crate::fleet::Project;
 use crate::review::{Disposition, Raised};
 use crate::step::Step;
-use crate::{AgentName, Fence, RunId, Sha, TeamName, Timestamp};
+use crate::{AgentName, Fence, Sha, TeamName, Timestamp};
 use std::collections::BTreeSet;
 
 /// Rounds that only follow a moved landing branch; past this the branch is too busy for this policy.
@@ -256,7 +256,7 @@ fn ask_for_review(mut run: Run, now: Timestamp) -> Step {
     let (parent, fence, round) = (run.id.clone(), run.fence, run.round);
     let mut step = Step::of(run);
     for (team, reviewer, files) in reviewers {
-        let review = RunId::new(format!("{parent}-{round}-{team}"));
+        let review = review_id(&parent, round, &team);
         let head = change.head.clone();
         step = step
             .event(Event::ReviewRequested {

@@ -1,0 +1,132 @@
+//! The attempts that live in this process, so that an order or a person can reach them.
+
+use domain::containment::{Identity, Scope};
+use domain::{Fence, RunId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Every live attempt; clones share them.
+#[derive(Clone)]
+pub(crate) struct LiveAttempts(Arc<Shared>);
+
+struct Shared {
+    entries: Mutex<HashMap<(RunId, Fence), Entry>>,
+    count: watch::Sender<usize>,
+}
+
+struct Entry {
+    identity: Identity,
+    interrupt: CancellationToken,
+    cancel: CancellationToken,
+}
+
+/// An attempt's place in the list; dropping it leaves the list.
+pub(crate) struct Place {
+    attempts: LiveAttempts,
+    key: (RunId, Fence),
+    /// Cancelled to have the agent end politely.
+    pub(crate) interrupt: CancellationToken,
+    /// Cancelled to have the agent killed.
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Default for LiveAttempts {
+    fn default() -> Self {
+        Self(Arc::new(Shared { entries: Mutex::default(), count: watch::channel(0).0 }))
+    }
+}
+
+impl LiveAttempts {
+    /// Enters an attempt.
+    pub(crate) fn enter(&self, identity: Identity, fence: Fence) -> Place {
+        let (interrupt, cancel) = (CancellationToken::new(), CancellationToken::new());
+        let key = (identity.run.clone(), fence);
+        let entry = Entry { identity, interrupt: interrupt.clone(), cancel: cancel.clone() };
+        self.change(|entries| _ = entries.insert(key.clone(), entry));
+        Place { attempts: self.clone(), key, interrupt, cancel }
+    }
+
+    /// Interrupts every attempt that `scope` covers. The future resolves when they have left.
+    pub(crate) fn interrupt(&self, scope: &Scope) -> impl Future<Output = ()> + use<> {
+        let mut reached = vec![];
+        self.change(|entries| {
+            for (key, entry) in entries.iter() {
+                if entry.identity.scopes().contains(scope) {
+                    entry.interrupt.cancel();
+                    reached.push(key.clone());
+                }
+            }
+        });
+        let (attempts, mut count) = (self.clone(), self.0.count.subscribe());
+        async move {
+            let gone = |attempts: &Self| {
+                let entries = attempts.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
+                !reached.iter().any(|key| entries.contains_key(key))
+            };
+            while !gone(&attempts) {
+                if count.changed().await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Kills one attempt's agent, if it lives here.
+    pub(crate) fn cancel(&self, run: &RunId, fence: Fence) {
+        self.change(|entries| {
+            if let Some(entry) = entries.get(&(run.clone(), fence)) {
+                entry.cancel.cancel();
+            }
+        });
+    }
+
+    /// How many live here.
+    pub(crate) fn len(&self) -> usize {
+        *self.0.count.borrow()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut HashMap<(RunId, Fence), Entry>)) {
+        let mut entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut entries);
+        self.0.count.send_replace(entries.len());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.attempts.change(|entries| _ = entries.remove(&self.key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(run: &str, team: &str) -> Identity {
+        Identity { run: run.into(), agent: "author".into(), team: team.into(), project: "shop".into() }
+    }
+
+    #[tokio::test]
+    async fn an_interrupt_reaches_the_scope_and_waits_for_it_alone() {
+        let attempts = LiveAttempts::default();
+        let (mine, other) =
+            (attempts.enter(identity("a", "pay"), Fence(1)), attempts.enter(identity("b", "web"), Fence(1)));
+        let left = attempts.interrupt(&Scope::Team("pay".into()));
+        assert!(mine.interrupt.is_cancelled() && !other.interrupt.is_cancelled());
+        drop(mine);
+        left.await;
+        assert_eq!(attempts.len(), 1);
+    }
+
+    #[test]
+    fn only_the_named_claim_is_cancelled() {
+        let attempts = LiveAttempts::default();
+        let place = attempts.enter(identity("a", "pay"), Fence(2));
+        attempts.cancel(&"a".into(), Fence(1));
+        assert!(!place.cancel.is_cancelled());
+        attempts.cancel(&"a".into(), Fence(2));
+        assert!(place.cancel.is_cancelled());
+    }
+}

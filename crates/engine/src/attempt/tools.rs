@@ -1,0 +1,176 @@
+//! The tools that the engine answers for an agent: the tracker for an author, the review for a reviewer.
+//!
+//! The agent holds no credentials; what a tool does is done here, bound to the run it was started for.
+
+use adapters::agent::{ToolAnswer, ToolHost, ToolSpec};
+use adapters::forge::git::{GitForge, Source};
+use adapters::tracker::files::FilesTracker;
+use adapters::tracker::tool::{self, ToolCall};
+use domain::review::{self, Place, Raised};
+use domain::{AgentName, IssueId, Sha};
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+/// An author's tools: comment on its issue, and move it between states that are not terminal.
+pub(crate) struct AuthorTools {
+    pub(crate) tracker: Arc<FilesTracker>,
+    pub(crate) issue: IssueId,
+    pub(crate) agent: AgentName,
+    /// States it may move the issue to; never a terminal one, the landing does that.
+    pub(crate) open_to_agents: Vec<String>,
+    pub(crate) clock: base::clock::Clock,
+}
+
+impl AuthorTools {
+    pub(crate) fn specs() -> Vec<ToolSpec> {
+        vec![ToolSpec {
+            name: tool::NAME.to_owned(),
+            description: tool::DESCRIPTION.to_owned(),
+            input_schema: serde_json::from_str(tool::SCHEMA).unwrap_or(Value::Null),
+        }]
+    }
+
+    async fn answer(&self, name: &str, arguments: Value) -> Result<String, String> {
+        if name != tool::NAME {
+            return Err(format!("there is no tool `{name}`"));
+        }
+        match ToolCall::parse(&arguments, &self.open_to_agents).map_err(|e| e.to_string())? {
+            ToolCall::Comment { text } => {
+                let at = self.clock.now_us();
+                self.tracker
+                    .comment(&self.issue, self.agent.as_str(), &text, domain::Timestamp(at))
+                    .await
+                    .map_err(|e| base::error::chain(&e))?;
+                Ok("commented".to_owned())
+            }
+            ToolCall::Move { state } => {
+                self.tracker.move_to(&self.issue, &state).await.map_err(|e| base::error::chain(&e))?;
+                Ok(format!("moved to {state}"))
+            }
+        }
+    }
+}
+
+impl ToolHost for AuthorTools {
+    fn call<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, ToolAnswer> {
+        Box::pin(async move { to_answer(self.answer(name, arguments).await) })
+    }
+}
+
+/// A reviewer's tool: hand the review in, once it is fit and what it cites exists.
+pub(crate) struct ReviewTools {
+    pub(crate) forge: GitForge,
+    pub(crate) remote: String,
+    pub(crate) base: Sha,
+    pub(crate) head: Sha,
+    /// What was handed in.
+    pub(crate) review: Mutex<Option<Vec<Raised>>>,
+}
+
+const SUBMIT_REVIEW: &str = "submit_review";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Submission {
+    findings: Vec<Raised>,
+}
+
+impl ReviewTools {
+    pub(crate) fn specs() -> Vec<ToolSpec> {
+        let place = json!({
+            "type": "object",
+            "properties": {
+                "file": {"type": "string"},
+                "line_start": {"type": "integer", "minimum": 1},
+                "line_end": {"type": "integer", "minimum": 1},
+            },
+            "required": ["file", "line_start", "line_end"],
+            "additionalProperties": false,
+        });
+        let finding = json!({
+            "type": "object",
+            "properties": {
+                "priority": {"type": "string", "enum": ["P1", "P2", "P3"]},
+                "title": {"type": "string"},
+                "body": {"type": "string", "description": "why it matters and what would mend it"},
+                "place": place,
+                "cites": {"type": "array", "items": place, "description": "the incident, rule or code it rests on"},
+            },
+            "required": ["priority", "title", "body"],
+            "additionalProperties": false,
+        });
+        vec![ToolSpec {
+            name: SUBMIT_REVIEW.to_owned(),
+            description: "Hand in the review. An empty list of findings means the change is clean."
+                .to_owned(),
+            input_schema: json!({
+                "type": "object",
+                "properties": {"findings": {"type": "array", "items": finding}},
+                "required": ["findings"],
+                "additionalProperties": false,
+            }),
+        }]
+    }
+
+    /// What was handed in, taken out.
+    pub(crate) fn take(&self) -> Option<Vec<Raised>> {
+        self.review.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+
+    async fn answer(&self, name: &str, arguments: Value) -> Result<String, String> {
+        if name != SUBMIT_REVIEW {
+            return Err(format!("there is no tool `{name}`"));
+        }
+        let submission: Submission =
+            serde_json::from_value(arguments).map_err(|e| format!("not a review: {e}"))?;
+        let mut findings = submission.findings;
+        review::check(&findings).map_err(|e| e.to_string())?;
+        for (index, finding) in findings.iter_mut().enumerate() {
+            let number = index + 1;
+            if let Some(place) = &mut finding.place {
+                self.check_place(place, &[&self.head], number).await?;
+            }
+            for cite in &mut finding.cites {
+                // What a team knows is read at the base: a change must not rewrite the rule it is judged by.
+                self.check_place(cite, &[&self.base, &self.head], number).await?;
+            }
+        }
+        let count = findings.len();
+        *self.review.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(findings);
+        Ok(format!("review handed in with {count} finding(s)"))
+    }
+
+    /// Fills in the first of `commits` at which the place exists.
+    async fn check_place(&self, place: &mut Place, commits: &[&Sha], number: usize) -> Result<(), String> {
+        for &sha in commits {
+            let exists = self
+                .forge
+                .has_lines(Source::Remote(&self.remote), sha, &place.file, place.line_start, place.line_end)
+                .await
+                .map_err(|e| base::error::chain(&e))?;
+            if exists {
+                place.sha = Some(sha.clone());
+                return Ok(());
+            }
+        }
+        Err(format!(
+            "finding {number} cites {}:{}-{}, which does not exist; cite lines that are there",
+            place.file, place.line_start, place.line_end
+        ))
+    }
+}
+
+impl ToolHost for ReviewTools {
+    fn call<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, ToolAnswer> {
+        Box::pin(async move { to_answer(self.answer(name, arguments).await) })
+    }
+}
+
+fn to_answer(answer: Result<String, String>) -> ToolAnswer {
+    match answer {
+        Ok(text) => ToolAnswer { ok: true, text },
+        Err(text) => ToolAnswer { ok: false, text },
+    }
+}

@@ -1,0 +1,78 @@
+//! What a decision to start rests on, read together, with the guards that make it hold at commit.
+
+use crate::Engine;
+use adapters::agent::codex::Codex;
+use domain::containment::Containments;
+use domain::fleet::{Agent, Driver, Project};
+use domain::run::{Facts, Readiness};
+use domain::{AgentName, ProjectName};
+use store::Error;
+use store::step::Guards;
+
+/// Facts with their owners; [`Loaded::facts`] lends them out.
+pub(crate) struct Loaded {
+    pub(crate) project: Project,
+    pub(crate) agent: Agent,
+    pub(crate) containments: Containments,
+    pub(crate) readiness: Readiness,
+    pub(crate) live: u32,
+    /// What must not have changed when the decision is committed.
+    pub(crate) guards: Guards,
+}
+
+impl Loaded {
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts {
+            project: &self.project,
+            agent: &self.agent,
+            containments: &self.containments,
+            live: self.live,
+            readiness: &self.readiness,
+        }
+    }
+}
+
+impl Engine {
+    /// The facts for `agent` to work for `project`; `None` when the configuration knows one of them no more.
+    pub(crate) async fn facts(
+        &self,
+        project: &ProjectName,
+        agent: &AgentName,
+    ) -> Result<Option<Loaded>, Error> {
+        let (Some(project), Some(agent)) = (self.0.setup.project(project), self.0.setup.agent(agent)) else {
+            return Ok(None);
+        };
+        let read = self.0.store.start_facts(&project.name).await?;
+        Ok(Some(Loaded {
+            project: project.clone(),
+            agent: agent.clone(),
+            containments: read.containments,
+            readiness: self.readiness_of(agent),
+            live: read.live,
+            guards: read.guards,
+        }))
+    }
+
+    /// What this installation can do right now for `agent`.
+    pub(crate) fn readiness_of(&self, agent: &Agent) -> Readiness {
+        let floor = self.0.setup.sandbox_floor;
+        let level = self.0.sandbox.level();
+        let sandbox = if level >= floor {
+            Ok(())
+        } else {
+            Err(format!(
+                "agents must run {} and this machine offers {}; see `seawall doctor`",
+                floor.as_str(),
+                level.as_str()
+            ))
+        };
+        let env = &self.0.setup.outside.env;
+        let program = match agent.driver {
+            Driver::Builtin => Ok(()),
+            Driver::Codex => {
+                Codex::find(env, agent.command.as_deref()).map(|_| ()).map_err(|failure| failure.detail)
+            }
+        };
+        Readiness { agent: program, sandbox, kill_plane: self.0.kill_plane.ready() }
+    }
+}

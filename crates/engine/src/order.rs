@@ -1,0 +1,251 @@
+//! Stopping a scope: one order, its layers, their receipts. Lifting it again.
+//!
+//! The runtime layer depends on nothing but the kill plane: it acts before the store is asked. The
+//! identity and the gateway layer are proven by the gateway, which reads the order from the store.
+
+use crate::Engine;
+use domain::containment::{Containment, Layer, Lift, Mode, Order, Proof, Receipt, Scope};
+use domain::run::Input;
+use domain::{Epoch, OrderId, RunId, Timestamp};
+use killd::protocol;
+use std::time::Duration;
+
+/// What an agent is given to leave things tidy when it is stopped softly.
+const SOFT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the store may take to tell the last epoch before the kill plane is asked instead.
+const STORE_PATIENCE: Duration = Duration::from_millis(500);
+/// How often an order is recorded anew because another one was recorded meanwhile.
+const MAX_TRIES: u32 = 20;
+
+/// Why an order was not given, or a scope not lifted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing is called that.
+    #[error("nothing is called {0}")]
+    UnknownScope(Scope),
+    /// There is nothing to lift.
+    #[error("{0} is not stopped")]
+    NotStopped(Scope),
+    /// The store did not take it. The processes are stopped all the same if the kill plane answered.
+    #[error("the order was not recorded")]
+    Store(#[from] store::Error),
+    /// The kill plane did not take it.
+    #[error(transparent)]
+    KillPlane(#[from] crate::kill_plane::Error),
+}
+
+impl Engine {
+    /// Stops `scope`. Answers once the order is durable and every layer is at work; the receipts follow.
+    pub async fn give_order(
+        &self,
+        scope: Scope,
+        mode: Mode,
+        reason: &str,
+        actor: &str,
+    ) -> Result<Order, Error> {
+        self.known(&scope).await?;
+        let order = Order {
+            id: OrderId::new(self.0.setup.outside.ids.next()),
+            scope,
+            mode,
+            reason: reason.to_owned(),
+            actor: actor.to_owned(),
+            epoch: Epoch(self.last_epoch().await.0 + 1),
+            given_at: self.now(),
+        };
+        tracing::warn!(order = %order.id, scope = %order.scope, actor, reason, "order given");
+        match mode {
+            Mode::Hard => {
+                let (runtime, recorded) = tokio::join!(self.stop_processes(&order), self.record(&order));
+                let order = recorded?;
+                self.finish(order, runtime).await
+            }
+            Mode::Soft => {
+                let order = self.record(&order).await?;
+                self.ask_to_stop(&order).await;
+                let runtime = self.stop_processes(&order).await;
+                self.finish(order, runtime).await
+            }
+        }
+    }
+
+    /// Ends the containment of `scope`. Its stopped runs stay ended; their issues may be worked on again.
+    pub async fn lift(&self, scope: Scope, reason: &str, actor: &str) -> Result<Lift, Error> {
+        let containments = self.0.store.containments().await?;
+        let Some(entry) = containments.get(&scope).filter(|c| c.in_force()) else {
+            return Err(Error::NotStopped(scope));
+        };
+        let lift = Lift {
+            epoch: Epoch(self.last_epoch().await.0 + 1),
+            actor: actor.to_owned(),
+            reason: reason.to_owned(),
+            at: self.now(),
+        };
+        let told = protocol::Lift {
+            scope: scope.to_string(),
+            order: entry.order.id.to_string(),
+            actor: lift.actor.clone(),
+            reason: lift.reason.clone(),
+            epoch: lift.epoch.0,
+            at_us: lift.at.0,
+        };
+        // The kill plane first: if it fails, everything stays stopped.
+        self.0.kill_plane.lift(told).await?;
+        let entry = Containment { order: entry.order.clone(), lifted: Some(lift.clone()) };
+        self.0.store.merge_containment(&entry).await?;
+        tracing::warn!(%scope, actor, reason, "containment lifted");
+        self.0.schedule.wake();
+        Ok(lift)
+    }
+
+    /// The runs that an order on `scope` would stop now.
+    pub async fn would_reach(&self, scope: &Scope) -> Result<Vec<RunId>, Error> {
+        self.known(scope).await?;
+        let open = self.0.store.open_runs().await?;
+        Ok(open.into_iter().filter(|s| covers(scope, &s.run)).map(|s| s.run.id).collect())
+    }
+
+    /// Takes over what the kill plane remembers and the store does not: orders given while we were down.
+    pub(crate) async fn adopt_tombstones(&self) -> Result<(), Error> {
+        let status = self.0.kill_plane.status().await?;
+        let known = self.0.store.containments().await?;
+        for stopped in status.stopped {
+            let Ok(scope) = stopped.scope.parse::<Scope>() else {
+                tracing::error!(scope = stopped.scope, "the kill plane stops a scope that cannot be read");
+                continue;
+            };
+            let stands = known.get(&scope).is_some_and(|c| c.in_force() && c.order.epoch.0 >= stopped.epoch);
+            if stands {
+                continue;
+            }
+            let order = Order {
+                id: OrderId::new(stopped.order),
+                scope,
+                mode: Mode::Hard,
+                reason: stopped.reason,
+                actor: stopped.actor,
+                epoch: Epoch(stopped.epoch),
+                given_at: Timestamp(stopped.at_us),
+            };
+            tracing::warn!(order = %order.id, scope = %order.scope, "taking over an order from the kill plane");
+            self.0.store.merge_containment(&Containment { order: order.clone(), lifted: None }).await?;
+            self.tell_runs(&order).await?;
+            let runtime = self.stop_processes(&order).await;
+            self.finish(order, runtime).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks again for what the runtime layer has not proven yet.
+    pub(crate) async fn prove_again(&self) -> Result<(), Error> {
+        for record in self.0.store.unproven(&[Layer::Runtime]).await? {
+            let runtime = self.stop_processes(&record.order).await;
+            self.0.store.prove(&runtime).await?;
+        }
+        Ok(())
+    }
+
+    async fn known(&self, scope: &Scope) -> Result<(), Error> {
+        let fleet = &self.0.setup.fleet;
+        let known = match scope {
+            Scope::All => true,
+            Scope::Agent(name) => fleet.agents.contains_key(name),
+            Scope::Team(name) => fleet.teams.contains_key(name),
+            Scope::Project(name) => fleet.projects.contains_key(name),
+            // A store that does not answer must not keep a run alive.
+            Scope::Run(id) => !matches!(self.0.store.run(id).await, Ok(None)),
+        };
+        if known { Ok(()) } else { Err(Error::UnknownScope(scope.clone())) }
+    }
+
+    /// The last epoch that anybody remembers.
+    async fn last_epoch(&self) -> Epoch {
+        let stored = match tokio::time::timeout(STORE_PATIENCE, self.0.store.containments()).await {
+            Ok(Ok(containments)) => containments.epoch(),
+            Ok(Err(_)) | Err(_) => Epoch::default(),
+        };
+        let told = self.0.kill_plane.status().await.ok();
+        let told = told.into_iter().flat_map(|s| s.stopped).map(|s| Epoch(s.epoch)).max();
+        stored.max(told.unwrap_or_default())
+    }
+
+    /// Makes the order durable, and tells every run it covers. Its epoch grows if another was quicker.
+    async fn record(&self, order: &Order) -> Result<Order, Error> {
+        let mut order = order.clone();
+        let mut tries = 0;
+        loop {
+            let (known, version) = self.0.store.containments_at_version().await?;
+            order.epoch = order.epoch.max(Epoch(known.epoch().0 + 1));
+            let entry = Containment { order: order.clone(), lifted: None };
+            match self.0.store.contain(&entry, version).await {
+                Ok(()) => break,
+                Err(store::Error::Outdated { .. }) if tries < MAX_TRIES => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.tell_runs(&order).await?;
+        Ok(order)
+    }
+
+    async fn tell_runs(&self, order: &Order) -> Result<(), Error> {
+        for stored in self.0.store.open_runs().await? {
+            if covers(&order.scope, &stored.run) {
+                self.submit(&stored.run.id, Input::Contained(order.clone())).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The runtime layer: whatever the kill plane answers, as a receipt.
+    async fn stop_processes(&self, order: &Order) -> Receipt {
+        let asked = protocol::Order {
+            id: order.id.to_string(),
+            scope: order.scope.to_string(),
+            reason: order.reason.clone(),
+            actor: order.actor.clone(),
+            epoch: order.epoch.0,
+            at_us: order.given_at.0,
+        };
+        let proof = match self.0.kill_plane.stop(asked).await {
+            Ok(receipt) => proof_of(&receipt),
+            Err(error) => Proof::Unverified { why: error.to_string() },
+        };
+        let at = self.now();
+        let after_us = u64::try_from(at.0 - order.given_at.0).unwrap_or(0);
+        Receipt { order: order.id.clone(), layer: Layer::Runtime, proof, after_us, at }
+    }
+
+    async fn finish(&self, order: Order, runtime: Receipt) -> Result<Order, Error> {
+        self.0.store.prove(&runtime).await?;
+        Ok(order)
+    }
+
+    /// Interrupts the covered attempts, and waits for them to leave, but not for long.
+    async fn ask_to_stop(&self, order: &Order) {
+        let left = self.0.live.interrupt(&order.scope);
+        let _ = tokio::time::timeout(SOFT_PATIENCE, left).await;
+    }
+}
+
+fn covers(scope: &Scope, run: &domain::run::Run) -> bool {
+    run.identity().scopes().contains(scope)
+}
+
+fn proof_of(receipt: &protocol::Receipt) -> Proof {
+    let processes: u64 = receipt.runs.iter().map(|r| r.processes_before).sum();
+    let slowest = receipt.runs.iter().filter_map(|r| r.dead_us).max();
+    match (receipt.state, slowest) {
+        (protocol::Proof::Verified, Some(us)) => Proof::Verified {
+            by: format!(
+                "{} run(s), {processes} process(es) dead after {us} µs, none left; tombstone on disk",
+                receipt.runs.len()
+            ),
+        },
+        (protocol::Proof::Verified, None) => {
+            Proof::Verified { by: "no process of the scope was running; tombstone on disk".to_owned() }
+        }
+        (protocol::Proof::Unverified, _) => Proof::Unverified {
+            why: receipt.why.clone().unwrap_or_else(|| "the kill plane could not prove it".to_owned()),
+        },
+    }
+}

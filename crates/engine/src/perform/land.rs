@@ -1,0 +1,46 @@
+//! Lands the reviewed sha, and no other.
+
+use super::collect_change::{branch_name, commit, describe};
+use super::{Answer, Later, forge_failure};
+use crate::Engine;
+use adapters::forge::git::{Identity, Land, Rebase};
+use domain::run::{Input, Phase, Run};
+use domain::{RunId, Sha};
+
+pub(super) async fn perform(engine: &Engine, run: &RunId, head: &Sha) -> Result<Answer, Later> {
+    let Some(stored) = engine.0.store.run(run).await? else { return Ok(Answer::Nothing) };
+    let run = stored.run;
+    if !matches!(&run.phase, Phase::Landing { head: reviewed } if reviewed == head) {
+        return Ok(Answer::Nothing);
+    }
+    let input = land(engine, &run, head).await.map_err(|e| Later::Failed(forge_failure(&e)))?;
+    Ok(input.map_or(Answer::Nothing, |input| Answer::Tell(run.id, input)))
+}
+
+async fn land(engine: &Engine, run: &Run, head: &Sha) -> Result<Option<Input>, adapters::forge::git::Error> {
+    let project = engine.0.setup.project_or_last_rites(&run.issue.project);
+    let Some(source) = engine.0.setup.sources.get(&project.name) else { return Ok(None) };
+    let workspace = engine.workspace(run);
+    let identity = Identity { agent: run.agent.clone(), at: engine.now() };
+    let forge = &engine.0.forge;
+    let landed =
+        forge.land(&workspace, &source.remote, &project.branch, head, project.landing, &identity).await?;
+    let head = head.clone();
+    Ok(Some(match landed {
+        Land::Landed { main, how: _ } => Input::Landed { head, main },
+        Land::Conflict { files, .. } => Input::LandConflict { head, files },
+        Land::Moved { .. } => {
+            match forge.rebase(&workspace, &source.remote, &project.branch, &commit(engine, run)).await? {
+                Rebase::Conflict { files, .. } => Input::LandConflict { head, files },
+                Rebase::Rebased { base, .. } => {
+                    let collected = forge.collect(&workspace, &base, &commit(engine, run)).await?;
+                    let Some(new) = collected.head.clone() else { return Ok(None) };
+                    let branch = format!("{}-onto-{}", branch_name(run), base.short());
+                    forge.push_branch(&workspace, &source.remote, &new, &branch).await?;
+                    let change = describe(engine, &project, &workspace, collected, new).await?;
+                    Input::Rebased { head, change }
+                }
+            }
+        }
+    }))
+}

@@ -1,0 +1,270 @@
+//! Performs what is owed: claims effects under a lease, performs each in a task of its own, settles it.
+//!
+//! Invariants: an effect is performed by whoever holds its lease; the lease is renewed as long as it is
+//! performed; a performer that cannot renew stops its attempts before the lease ends; an effect that fails
+//! is tried again later, and given up only after [`MAX_TRIES`], which the run is told.
+
+mod clean_workspace;
+mod collect_change;
+mod comment;
+mod end_attempt;
+mod land;
+mod move_issue;
+mod request_review;
+mod start_attempt;
+
+use crate::Engine;
+use domain::Millis;
+use domain::effect::{Effect, WhenLost};
+use domain::failure::{Failure, FailureKind};
+use domain::run::{AttemptEnd, Input};
+use domain::step::Step;
+use domain::{EffectId, RunId};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use store::effect::{Claimed, Lease};
+use store::run::Base;
+use store::step::{Commit, Ending, Guards};
+use tokio::sync::Semaphore;
+
+/// How long an effect stays ours without a sign of life.
+const LEASE: Millis = Millis::seconds(15);
+/// How often the leases are renewed: three chances before one ends.
+const RENEW: Duration = Duration::from_secs(4);
+/// How long the performer sleeps when nothing wakes it: waits that end, other engines' leases.
+const IDLE: Duration = Duration::from_millis(500);
+/// Effects taken up at once in one reading.
+const BATCH: u32 = 64;
+/// Short effects performed at once; most of them are git, which is processor work.
+const AT_ONCE: usize = 8;
+/// Tries before an effect is given up.
+const MAX_TRIES: u32 = 12;
+/// The longest wait between two tries.
+const LONGEST_WAIT: Millis = Millis::seconds(60);
+
+/// What performing an effect came to; committed together with the effect's end.
+pub(crate) enum Answer {
+    /// Nobody waits for an answer.
+    Nothing,
+    /// A run waits for this.
+    Tell(RunId, Input),
+    /// A new run, decided under these guards.
+    Claim(Box<Step>, Guards),
+}
+
+/// Why an effect was not performed this time.
+#[derive(Debug)]
+pub(crate) enum Later {
+    /// Something must happen first that is no failure: ask again after the wait.
+    NotYet(Millis),
+    /// It failed; it may succeed later.
+    Failed(Failure),
+}
+
+impl From<store::Error> for Later {
+    fn from(error: store::Error) -> Self {
+        Self::Failed(Failure::new(FailureKind::Engine, base::error::chain(&error)))
+    }
+}
+
+/// A failure of the forge: what the agent did wrong is named apart from what the machine did.
+pub(crate) fn forge_failure(error: &adapters::forge::git::Error) -> Failure {
+    let kind = match error.refusal() {
+        Some(_) => FailureKind::OutsideWorkspace,
+        None => FailureKind::Engine,
+    };
+    Failure::new(kind, base::error::chain(error))
+}
+
+impl Engine {
+    /// Performs what is owed until the engine is drained.
+    pub(crate) async fn perform_forever(&self) {
+        let over = self.0.tasks.token();
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        let mut owed_now = self.0.owed.listen();
+        while !over.is_cancelled() {
+            let taken = match self.0.store.claim_effects(&self.0.owner, BATCH, LEASE).await {
+                Ok(effects) => effects,
+                Err(error) => {
+                    tracing::error!(error = base::error::chain(&error), "cannot read what is owed");
+                    vec![]
+                }
+            };
+            let full = taken.len() == BATCH as usize;
+            for claimed in taken {
+                let (engine, permits) = (self.clone(), permits.clone());
+                self.0.tasks.spawn("effect", async move { engine.perform_one(claimed, &permits).await });
+            }
+            if !full {
+                tokio::select! {
+                    () = owed_now.woken() => {}
+                    () = tokio::time::sleep(IDLE) => {}
+                    () = over.cancelled() => {}
+                }
+            }
+        }
+    }
+
+    /// Takes up what a lost performer left behind: its leases have ended.
+    pub(crate) async fn take_up_lost(&self) -> Result<(), store::Error> {
+        for lost in self.0.store.expired_effects(BATCH).await? {
+            let lease = match self.0.store.retake_effect(&lost.lease, &self.0.owner, LEASE).await {
+                Ok(lease) => lease,
+                // Another engine was quicker, or the performer was only late.
+                Err(store::Error::LeaseLost { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            match (lost.effect.when_lost(), &lost.effect) {
+                (WhenLost::TellRun, Effect::StartAttempt { run, fence, .. }) => {
+                    let lost = Failure::new(
+                        FailureKind::Lost,
+                        "the process that supervised the attempt ended; the agent was ended with it",
+                    );
+                    let input = Input::AttemptEnded { fence: *fence, end: AttemptEnd::Failed(lost) };
+                    self.submit_ending(run, input, &lease, Ending::Done).await?;
+                }
+                (WhenLost::TellRun | WhenLost::Again, _) => {
+                    self.0.store.retry_effect(&lease, Millis(0), "its performer was lost").await?;
+                    self.0.owed.wake();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn perform_one(&self, claimed: Claimed, permits: &Semaphore) {
+        let work = async {
+            match &claimed.effect {
+                // Slots bound the attempts; everything else is short and waits its turn.
+                Effect::StartAttempt { .. } => self.perform(&claimed.effect).await,
+                Effect::EndAttempt { .. }
+                | Effect::CollectChange { .. }
+                | Effect::RequestReview(_)
+                | Effect::ReportReview { .. }
+                | Effect::Land { .. }
+                | Effect::MoveIssue { .. }
+                | Effect::Comment { .. }
+                | Effect::CleanWorkspace { .. } => {
+                    let _permit = permits.acquire().await;
+                    self.perform(&claimed.effect).await
+                }
+            }
+        };
+        let Some(done) = self.while_held(&claimed.lease, Box::pin(work)).await else {
+            tracing::error!(effect = %claimed.lease.effect, "the lease was lost; another performer may have it");
+            return;
+        };
+        match self.settle(&claimed, done).await {
+            Ok(()) => {}
+            Err(store::Error::LeaseLost { effect }) => {
+                tracing::error!(%effect, "another performer took it over");
+            }
+            // The lease ends, and the effect is taken up again.
+            Err(error) => {
+                tracing::error!(effect = %claimed.lease.effect, error = base::error::chain(&error), "effect not settled");
+            }
+        }
+    }
+
+    /// Does `work` while the lease is renewed. `None`, with the work dropped, when it was lost or could not be
+    /// renewed for so long that it may be.
+    async fn while_held<T>(&self, lease: &Lease, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
+        let mut renewed = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                () = tokio::time::sleep(RENEW) => {}
+            }
+            match self.0.store.renew_effect(lease, LEASE).await {
+                Ok(()) => renewed = tokio::time::Instant::now(),
+                Err(store::Error::LeaseLost { .. }) => return None,
+                Err(error) => {
+                    tracing::error!(effect = %lease.effect, error = base::error::chain(&error), "cannot renew a lease");
+                    if renewed.elapsed() + RENEW >= Duration::from_millis(LEASE.0) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn perform(&self, effect: &Effect) -> Result<Answer, Later> {
+        match effect {
+            Effect::StartAttempt { run, fence, attempt, task } => {
+                start_attempt::perform(self, run, *fence, *attempt, task).await
+            }
+            Effect::EndAttempt { run, fence, why } => end_attempt::perform(self, run, *fence, why).await,
+            Effect::CollectChange { run, fence } => collect_change::perform(self, run, *fence).await,
+            Effect::RequestReview(request) => request_review::perform(self, request).await,
+            Effect::ReportReview { parent, team, head, round, result, .. } => {
+                let (team, head, round, result) = (team.clone(), head.clone(), *round, result.clone());
+                Ok(Answer::Tell(parent.clone(), Input::ReviewReported { team, head, round, result }))
+            }
+            Effect::Land { run, head, .. } => land::perform(self, run, head).await,
+            Effect::MoveIssue { run, state } => move_issue::perform(self, run, state).await,
+            Effect::Comment { run, text } => comment::perform(self, run, text).await,
+            Effect::CleanWorkspace { run } => clean_workspace::perform(self, run).await,
+        }
+    }
+
+    async fn settle(&self, claimed: &Claimed, done: Result<Answer, Later>) -> Result<(), store::Error> {
+        let lease = &claimed.lease;
+        let failure = match done {
+            Ok(answer) => {
+                self.forgive(&lease.effect);
+                self.answered(lease, answer).await?;
+                // The last effect of a run settles its issue: it may be worked on again.
+                self.0.schedule.wake();
+                return Ok(());
+            }
+            Err(Later::NotYet(wait)) => return self.0.store.retry_effect(lease, wait, "not yet").await,
+            Err(Later::Failed(failure)) => failure,
+        };
+        let (effect, failures) = (&lease.effect, self.count_failure(&lease.effect));
+        if failures < MAX_TRIES {
+            let wait = Millis((250 << failures.min(20)).min(LONGEST_WAIT.0));
+            tracing::warn!(%effect, %failure, failures, "effect failed, to be tried again");
+            return self.0.store.retry_effect(lease, wait, &failure.to_string()).await;
+        }
+        tracing::error!(%effect, %failure, "effect given up");
+        self.forgive(effect);
+        let why = failure.to_string();
+        let input = Input::EffectFailed { failure };
+        self.submit_ending(claimed.effect.run(), input, lease, Ending::Dead(&why)).await
+    }
+
+    /// How often the effect failed in this process, this time included.
+    fn count_failure(&self, effect: &EffectId) -> u32 {
+        let mut failures = self.0.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.entry(effect.clone()).or_insert(0);
+        *count += 1;
+        *count
+    }
+
+    fn forgive(&self, effect: &EffectId) {
+        self.0.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(effect);
+    }
+
+    async fn answered(&self, lease: &Lease, answer: Answer) -> Result<(), store::Error> {
+        let now = self.now();
+        match answer {
+            Answer::Nothing => self.0.store.finish_effect(lease, Ending::Done, now).await,
+            Answer::Tell(run, input) => self.submit_ending(&run, input, lease, Ending::Done).await,
+            Answer::Claim(step, guards) => {
+                let effect = Some((lease, Ending::Done));
+                let commit = Commit { step: &step, base: Base::New, guards: Some(&guards), effect, now };
+                match self.0.store.commit_step(commit).await {
+                    Ok(_) => {
+                        self.woken_by(&step, false);
+                        Ok(())
+                    }
+                    // Something it rested on changed: decide again.
+                    Err(store::Error::Outdated { .. }) => {
+                        self.0.store.retry_effect(lease, Millis(0), "decided anew").await
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Compares what is wanted with what is, again and again; takes no input but the clock and a wake-up.
+
+mod issues;
+mod runs;
+
+use crate::Engine;
+use domain::ProjectName;
+use issues::Board;
+use std::time::Duration;
+
+/// The shortest time between two looks at what may start; wake-ups in between are taken together.
+const SHORTEST: Duration = Duration::from_millis(25);
+/// How often waiting runs and lost effects are looked for without a wake-up.
+const RUNS_TICK: Duration = Duration::from_millis(500);
+/// How often an order that is not proven is asked again.
+const ORDERS_TICK: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// Reads one project's tracker and claims what may be worked on, until the engine is drained.
+    pub(crate) async fn reconcile_issues_forever(&self, project: ProjectName) {
+        let over = self.0.tasks.token();
+        let Some(source) = self.0.setup.sources.get(&project) else { return };
+        let poll = Duration::from_millis(source.poll.0);
+        let (mut refresh, mut schedule) = (self.0.refresh.listen(), self.0.schedule.listen());
+        let mut board = Board::new(project);
+        let mut next_poll = tokio::time::Instant::now();
+        while !over.is_cancelled() {
+            if tokio::time::Instant::now() >= next_poll {
+                board.read(self).await;
+                next_poll = tokio::time::Instant::now() + poll;
+            }
+            board.claim(self).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(next_poll) => {}
+                () = refresh.woken() => next_poll = tokio::time::Instant::now(),
+                () = schedule.woken() => tokio::time::sleep(SHORTEST).await,
+                () = over.cancelled() => {}
+            }
+        }
+    }
+
+    /// Takes waiting runs up when they are due, ends what lost its reason, takes up lost effects.
+    pub(crate) async fn reconcile_runs_forever(&self) {
+        let over = self.0.tasks.token();
+        let mut due = self.0.due.listen();
+        while !over.is_cancelled() {
+            if let Err(error) = self.reconcile_runs().await {
+                tracing::error!(error = base::error::chain(&error), "cannot reconcile runs");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RUNS_TICK) => {}
+                () = due.woken() => tokio::time::sleep(SHORTEST).await,
+                () = over.cancelled() => {}
+            }
+        }
+    }
+
+    /// Asks again for what an order has not proven.
+    pub(crate) async fn reconcile_orders_forever(&self) {
+        let over = self.0.tasks.token();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(ORDERS_TICK) => {}
+                () = over.cancelled() => return,
+            }
+            if let Err(error) = self.prove_again().await {
+                tracing::warn!(
+                    error = base::error::chain(&error),
+                    "cannot ask again for the proof of an order"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Start and drain, in the one order in which nothing comes back that was stopped.
+//!
+//! 1. the folder's lock: one daemon per state folder; 2. the kill plane; 3. its tombstones, taken over
+//! before anything is scheduled; 4. the key that signs run tokens, published; 5. what an earlier process
+//! left behind; 6. the loops.
+
+use crate::attempt::LiveAttempts;
+use crate::kill_plane::KillPlane;
+use crate::setup::Setup;
+use crate::wake::Wake;
+use crate::{Engine, Inner, order};
+use adapters::forge::git::GitForge;
+use adapters::sandbox::{Level, Sandbox};
+use base::signing::Signer;
+use base::tasks::Tasks;
+use domain::{Millis, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use store::Store;
+use store::key::Key;
+
+/// How long a key of this process is accepted; the longest attempt fits in many times.
+const KEY_LIFE: Millis = Millis::seconds(30 * 24 * 3600);
+/// How long the kill plane may still be ending what an earlier process left.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long attempts have to end when the engine is drained.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why an engine did not start. Nothing was started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A folder or file that Seawall needs.
+    #[error("cannot use {path}; check its permissions and space")]
+    Folder {
+        /// Which.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The isolation is below the configured floor.
+    #[error(
+        "agents must run {floor} here (`sandbox.require`), and this machine offers {level}; \
+         `seawall doctor` says what is missing"
+    )]
+    BelowFloor {
+        /// What is required.
+        floor: &'static str,
+        /// What there is.
+        level: &'static str,
+    },
+    /// git is missing.
+    #[error(transparent)]
+    Forge(#[from] adapters::forge::git::Error),
+    /// The kill plane does not answer, or cannot trust its tombstones.
+    #[error("the kill plane is not ready: {0}")]
+    KillPlane(String),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// A tombstone could not be taken over.
+    #[error("orders given while Seawall was down could not be taken over")]
+    Orders(#[from] order::Error),
+}
+
+impl Engine {
+    /// Starts an engine. `only` says that no other engine can work on this store (a SQLite file, whose
+    /// folder's lock the caller holds): what was left behind is then taken up at once.
+    pub async fn start(setup: Setup, store: Store, only: bool) -> Result<Self, StartError> {
+        let tasks = Tasks::new();
+        let dir = &setup.state_dir;
+        let folder = |source| StartError::Folder { path: dir.display().to_string(), source };
+        let probe = dir.join("probe");
+        std::fs::create_dir_all(&probe).map_err(folder)?;
+        let sandbox = Sandbox::discover(&setup.outside.env, &probe, &setup.program).await.map_err(folder)?;
+        at_floor(sandbox.level(), setup.sandbox_floor)?;
+        let limits = adapters::forge::git::Limits::default();
+        let forge = GitForge::open(dir.join("mirrors"), &setup.outside.env, limits)?;
+        let owner = setup.outside.ids.next();
+        let kill_plane = KillPlane::start(
+            setup.program.clone(),
+            setup.killd_dir(),
+            setup.killd_socket(),
+            format!("engine {owner}"),
+            &tasks,
+        )
+        .await;
+        kill_plane.ready().map_err(StartError::KillPlane)?;
+        let engine = Self(Arc::new(Inner {
+            setup,
+            store,
+            sandbox,
+            forge,
+            kill_plane,
+            signer: Signer::generate(),
+            owner,
+            tasks,
+            live: LiveAttempts::default(),
+            owed: Wake::new(),
+            schedule: Wake::new(),
+            due: Wake::new(),
+            refresh: Wake::new(),
+            failures: Mutex::default(),
+            troubles: Mutex::new(BTreeMap::new()),
+        }));
+        engine.begin(only).await?;
+        Ok(engine)
+    }
+
+    async fn begin(&self, only: bool) -> Result<(), StartError> {
+        self.adopt_tombstones().await?;
+        let now = self.now();
+        let signer = &self.0.signer;
+        let expires = Timestamp(now.0 + i64::try_from(KEY_LIFE.0 * 1000).unwrap_or(i64::MAX / 2));
+        let (kid, public) = (signer.key_id().to_owned(), signer.public_key());
+        self.0.store.put_key(&Key { kid, public, created_at: now, expires_at: expires }).await?;
+        self.0.store.forget_keys(now).await?;
+        self.swept().await;
+        if only {
+            self.0.store.end_all_leases().await?;
+        }
+        self.take_up_lost().await?;
+        self.spawn_loops();
+        Ok(())
+    }
+
+    /// Waits until the kill plane has ended what an earlier supervisor had registered.
+    async fn swept(&self) {
+        let deadline = tokio::time::Instant::now() + SWEEP_PATIENCE;
+        while tokio::time::Instant::now() < deadline {
+            match self.0.kill_plane.status().await {
+                Ok(status) if status.runs.iter().any(|run| run.alive) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    fn spawn_loops(&self) {
+        let tasks = &self.0.tasks;
+        let engine = self.clone();
+        tasks.spawn("perform", async move { engine.perform_forever().await });
+        let engine = self.clone();
+        tasks.spawn("reconcile runs", async move { engine.reconcile_runs_forever().await });
+        let engine = self.clone();
+        tasks.spawn("reconcile orders", async move { engine.reconcile_orders_forever().await });
+        for project in self.0.setup.fleet.projects.keys() {
+            let (engine, project) = (self.clone(), project.clone());
+            tasks.spawn("reconcile issues", async move { engine.reconcile_issues_forever(project).await });
+        }
+    }
+
+    /// Stops taking up work, ends the attempts (they are lost, and retried after the next start), and waits
+    /// for what is being performed.
+    pub async fn drain(&self) {
+        let drained = self.0.tasks.drain(DRAIN_PATIENCE).await;
+        if drained.abandoned > 0 {
+            tracing::warn!(
+                abandoned = drained.abandoned,
+                "tasks did not end in time; their work is taken up later"
+            );
+        }
+    }
+
+    /// How many attempts live in this process.
+    pub fn live_attempts(&self) -> usize {
+        self.0.live.len()
+    }
+}
+
+fn at_floor(level: Level, floor: Level) -> Result<(), StartError> {
+    if level >= floor {
+        return Ok(());
+    }
+    Err(StartError::BelowFloor { floor: floor.as_str(), level: level.as_str() })
+}

@@ -1,0 +1,79 @@
+//! The one way a run changes: load it, decide, commit; again when somebody else was quicker.
+
+use crate::Engine;
+use domain::RunId;
+use domain::run::{self, Input};
+use domain::step::Step;
+use store::Error;
+use store::effect::Lease;
+use store::run::Base;
+use store::step::{Commit, Ending};
+
+impl Engine {
+    /// Submits what came back from the outside. `None`: the run does not wait for it (any more).
+    pub(crate) async fn submit(&self, id: &RunId, input: Input) -> Result<Option<Step>, Error> {
+        self.decide(id, &input, None).await
+    }
+
+    /// Submits what an effect came to, and ends the effect with it.
+    pub(crate) async fn submit_ending(
+        &self,
+        id: &RunId,
+        input: Input,
+        lease: &Lease,
+        ending: Ending<'_>,
+    ) -> Result<(), Error> {
+        match self.decide(id, &input, Some((lease, ending))).await? {
+            Some(_) => Ok(()),
+            None => self.0.store.finish_effect(lease, ending, self.now()).await,
+        }
+    }
+
+    /// Bounded by the run itself: whoever is quicker moves it on, and it has an end.
+    async fn decide(
+        &self,
+        id: &RunId,
+        input: &Input,
+        effect: Option<(&Lease, Ending<'_>)>,
+    ) -> Result<Option<Step>, Error> {
+        loop {
+            let Some(stored) = self.0.store.run(id).await? else { return Ok(None) };
+            let project = self.0.setup.project_or_last_rites(&stored.run.issue.project);
+            let now = self.now();
+            let step = match run::step(&stored.run, input.clone(), &project, now) {
+                Ok(step) => step,
+                Err(ignored) => {
+                    tracing::debug!(run = %id, %ignored, "input ignored");
+                    return Ok(None);
+                }
+            };
+            let base = Base::Version(stored.version);
+            let commit = Commit { step: &step, base, guards: None, effect, now };
+            match self.0.store.commit_step(commit).await {
+                Ok(_) => {
+                    self.woken_by(&step, stored.run.is_live());
+                    return Ok(Some(step));
+                }
+                Err(Error::Outdated { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Wakes whoever the committed step gives work to.
+    pub(crate) fn woken_by(&self, step: &Step, was_live: bool) {
+        for event in &step.events {
+            tracing::info!(run = %step.run.id, issue = %step.run.issue.identifier, "{}", event.line());
+        }
+        if !step.effects.is_empty() {
+            self.0.owed.wake();
+        }
+        if step.run.due().is_some() {
+            self.0.due.wake();
+        }
+        if was_live && !step.run.is_live() {
+            self.0.schedule.wake();
+            self.0.due.wake();
+        }
+    }
+}
