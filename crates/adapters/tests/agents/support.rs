@@ -19,6 +19,13 @@ pub fn launcher() -> PathBuf {
 pub struct Stage {
     pub dir: tempfile::TempDir,
     pub name: String,
+    socket: std::sync::Mutex<Option<PathBuf>>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.socket.lock().unwrap().iter().for_each(|path| _ = std::fs::remove_file(path));
+    }
 }
 
 impl Stage {
@@ -31,11 +38,23 @@ impl Stage {
         }
         std::fs::write(dir.path().join("gateway/gateway.sock"), "").unwrap();
         std::fs::write(dir.path().join("git/HEAD"), "ref: refs/heads/main\n").unwrap();
-        Stage { dir, name: format!("test-{}", Ids::random().next()) }
+        Stage { dir, name: format!("test-{}", Ids::random().next()), socket: std::sync::Mutex::default() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Where a test's own gateway may listen: short enough for a socket.
+    pub fn socket(&self) -> PathBuf {
+        let short = std::env::temp_dir().join(format!("{}.sock", self.name));
+        *self.socket.lock().unwrap() = Some(short.clone());
+        short
+    }
+
+    /// Lets every uid connect, as a tunnel does.
+    pub fn open(&self, socket: &Path) {
+        std::fs::set_permissions(socket, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
     }
 
     pub fn spec(&self, script: &str) -> Spec {

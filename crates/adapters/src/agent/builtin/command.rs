@@ -57,7 +57,7 @@ async fn watch(mut child: Child, timeout: Duration, kept: &mut HeadTail) -> (Opt
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let mut ends = tokio::time::Instant::now() + timeout;
     let (mut status, mut note) = (None, None);
-    let (mut out, mut err) = ([0; 8192], [0; 8192]);
+    let (mut out, mut err) = (vec![0; 8192], vec![0; 8192]);
     loop {
         tokio::select! {
             read = some(&mut stdout, &mut out) => keep(read, &out, kept, &mut stdout),

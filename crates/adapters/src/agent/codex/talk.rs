@@ -241,7 +241,7 @@ impl Talk {
 
     fn completed(&mut self, turn: &Value) -> Vec<Heard> {
         let items = turn["items"].as_array().into_iter().flatten();
-        let last = items.filter_map(|item| item["text"].as_str()).last().map(str::to_owned);
+        let last = items.filter_map(|item| item["text"].as_str()).next_back().map(str::to_owned);
         let end = match turn["status"].as_str() {
             Some("completed") => Ok(last.unwrap_or_else(|| std::mem::take(&mut self.said))),
             Some("failed") => Err(failure(&turn["error"])),

@@ -51,7 +51,7 @@ fn place(old: &[&str], from: usize, chunk: &Chunk) -> Option<usize> {
     }
     if chunk.at_end {
         let last = old.len().checked_sub(sought.len()).filter(|start| *start >= from)?;
-        return seek(&old[..], last, &sought);
+        return seek(old, last, &sought);
     }
     seek(old, from, &sought)
 }

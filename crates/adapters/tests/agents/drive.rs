@@ -1,0 +1,94 @@
+//! Runs one session of a driver on a stage, and keeps what it told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::agent::{
+    Activity, Driver, End, Host, MAX_LINE_BYTES, Session, SessionLimits, ToolAnswer, ToolHost, ToolSpec,
+};
+use adapters::sandbox::{Sandbox, Spec};
+use base::secret::Secret;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub const TOKEN: &str = "run-token-AbC123";
+
+/// One tool, `set_issue`, that says what it was given.
+struct Echo;
+
+impl ToolHost for Echo {
+    fn call<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, ToolAnswer> {
+        Box::pin(async move { ToolAnswer { ok: true, text: format!("{name} got {}", arguments["state"]) } })
+    }
+}
+
+pub fn session() -> Session {
+    let schema =
+        json!({"type": "object", "properties": {"state": {"type": "string"}}, "required": ["state"]});
+    Session {
+        run: "r1".to_owned(),
+        attempt: 1,
+        prompt: "make it so".to_owned(),
+        instructions: "be brief".to_owned(),
+        model: "fake-model".to_owned(),
+        token: Secret::new(TOKEN),
+        tools: vec![ToolSpec {
+            name: "set_issue".to_owned(),
+            description: "moves the issue".to_owned(),
+            input_schema: schema,
+        }],
+        limits: SessionLimits {
+            max_turns: 10,
+            stall: Duration::from_secs(30),
+            deadline: Duration::from_secs(60),
+            max_line: MAX_LINE_BYTES,
+            max_garbage_bytes: 1 << 20,
+        },
+    }
+}
+
+pub struct Driven {
+    pub end: End,
+    pub told: Vec<Activity>,
+}
+
+impl Driven {
+    pub fn failure(&self) -> &'static str {
+        match &self.end {
+            End::Failed(failure) => failure.kind.name(),
+            End::Finished { .. } => "finished",
+            End::Interrupted => "interrupted",
+        }
+    }
+}
+
+pub async fn drive(driver: &dyn Driver, sandbox: &Sandbox, spec: Spec, session: Session) -> Driven {
+    drive_until(driver, sandbox, spec, session, |_| false).await
+}
+
+/// Interrupts the session at the first activity that `enough` accepts.
+pub async fn drive_until(
+    driver: &dyn Driver,
+    sandbox: &Sandbox,
+    spec: Spec,
+    session: Session,
+    enough: impl Fn(&Activity) -> bool,
+) -> Driven {
+    let (activity, mut inbox) = mpsc::channel(4);
+    let interrupt = CancellationToken::new();
+    let host = Host { tools: Arc::new(Echo), activity, interrupt: interrupt.clone() };
+    let listen = async {
+        let mut told = Vec::new();
+        while let Some(activity) = inbox.recv().await {
+            if enough(&activity) {
+                interrupt.cancel();
+            }
+            told.push(activity);
+        }
+        told
+    };
+    let (end, told) = tokio::join!(driver.run(sandbox, spec, session, host), listen);
+    Driven { end, told }
+}
