@@ -1,0 +1,189 @@
+//! What a project's WORKFLOW.md says about the project, in the words of the configuration.
+
+use super::agents::{Agents, Says};
+use super::problem::Problem;
+use super::projects::Projects;
+use super::section::inject;
+use base::env::Env;
+use domain::Millis;
+use domain::change::Landing;
+use domain::fleet::Agent;
+use knowledge::workflow::{Error, Template, Workflow};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// What the front matter says; everything may be left out.
+#[derive(Clone, Debug, Default)]
+pub struct Front {
+    /// The file.
+    pub file: PathBuf,
+    /// Attempts that may live at once.
+    pub slots: Option<u64>,
+    /// Review rounds before a person must decide.
+    pub max_rounds: Option<u64>,
+    /// Attempts of one run.
+    pub max_attempts: Option<u64>,
+    /// How often the tracker is read.
+    pub poll: Option<Millis>,
+    /// The longest wait before another attempt.
+    pub retry_longest: Option<Millis>,
+    /// Which tracker.
+    pub tracker_kind: Option<String>,
+    /// The folder of issues, relative to the file.
+    pub tracker_path: Option<String>,
+    /// Active states.
+    pub active: Option<Vec<String>>,
+    /// Terminal states.
+    pub terminal: Option<Vec<String>>,
+    /// The repository.
+    pub remote: Option<String>,
+    /// The branch that changes land on.
+    pub branch: Option<String>,
+    /// How they land.
+    pub landing: Option<Landing>,
+    /// The agent that does the work.
+    pub author: Option<String>,
+    /// The model the author asks for.
+    pub model: Option<String>,
+    /// The program of the author's driver.
+    pub command: Option<String>,
+    /// The most turns of an attempt.
+    pub max_turns: Option<u64>,
+    /// The longest attempt.
+    pub attempt_timeout: Option<Millis>,
+    /// The longest silence.
+    pub stall_timeout: Option<Millis>,
+}
+
+impl Front {
+    /// Gives `agent` what the file leaves to WORKFLOW.md.
+    pub fn apply(&self, agent: &mut Agent, says: Says) {
+        if let (Some(command), false) = (&self.command, says.command) {
+            agent.command = Some(command.clone());
+        }
+        if let (Some(turns), false) = (self.max_turns, says.max_turns) {
+            agent.max_turns = u32::try_from(turns).unwrap_or(u32::MAX);
+        }
+        if let (Some(timeout), false) = (self.attempt_timeout, says.attempt_timeout) {
+            agent.attempt_timeout = timeout;
+        }
+        if let (Some(timeout), false) = (self.stall_timeout, says.stall_timeout) {
+            agent.stall_timeout = timeout;
+        }
+    }
+}
+
+/// Gives each project's author what the file leaves to the project's WORKFLOW.md.
+pub fn apply(projects: &Projects, agents: &mut Agents) {
+    for stated in projects.values() {
+        if let Some(author) = agents.get_mut(&stated.project.author) {
+            stated.front.apply(&mut author.agent, author.says);
+        }
+    }
+}
+
+/// Reads WORKFLOW.md: what it says, and the prompt of the author.
+pub fn read(file: &Path, env: &Env) -> Result<(Front, Template), Vec<Problem>> {
+    let shown = file.display().to_string();
+    let told = |error: Error| vec![problem(file, &error)];
+    let workflow = Workflow::load(file, &shown).map_err(told)?;
+    let mut problems = vec![];
+    if let Err(error) = workflow.check() {
+        problems.push(problem(file, &error));
+    }
+    let front = Reading { file, env, workflow: &workflow }.front(&mut problems);
+    if problems.is_empty() { Ok((front, workflow.prompt)) } else { Err(problems) }
+}
+
+struct Reading<'a> {
+    file: &'a Path,
+    env: &'a Env,
+    workflow: &'a Workflow,
+}
+
+impl Reading<'_> {
+    fn front(&self, problems: &mut Vec<Problem>) -> Front {
+        let settings = &self.workflow.settings;
+        let (agent, own) = (&settings.agent, &settings.seawall);
+        let said = |key: &str| self.said(key).is_some();
+        let number = |key: &str| self.said(key).and_then(Value::as_u64);
+        let text = |key: &str| self.said(key).and_then(Value::as_str).map(str::to_owned);
+        Front {
+            file: self.file.to_owned(),
+            slots: said("/agent/max_concurrent_agents").then_some(agent.max_concurrent_agents.into()),
+            max_rounds: own.max_rounds.map(u64::from),
+            max_attempts: own.max_attempts.map(u64::from),
+            poll: said("/polling/interval_ms").then_some(Millis(settings.polling_interval_ms)),
+            retry_longest: said("/agent/max_retry_backoff_ms").then_some(Millis(agent.max_retry_backoff_ms)),
+            tracker_kind: settings.tracker.kind.clone(),
+            tracker_path: self.injected(settings.tracker.path.as_ref(), "tracker.provider.path", problems),
+            active: settings.tracker.active_states.clone(),
+            terminal: settings.tracker.terminal_states.clone(),
+            remote: self.injected(own.remote.as_ref(), "seawall.remote", problems),
+            branch: own.branch.clone(),
+            landing: said("/seawall/land").then_some(own.land),
+            author: own.author.clone(),
+            model: text("/codex/model"),
+            command: self.command(text("/codex/command"), problems),
+            max_turns: said("/agent/max_turns").then_some(agent.max_turns.into()),
+            attempt_timeout: number("/codex/turn_timeout_ms").filter(|ms| *ms > 0).map(Millis),
+            // Symphony's 0 means never; a day without a sign of life is as good.
+            stall_timeout: number("/codex/stall_timeout_ms")
+                .map(|ms| Millis(if ms == 0 { DAY_MS } else { ms })),
+        }
+    }
+
+    fn said(&self, pointer: &str) -> Option<&Value> {
+        self.workflow.front.pointer(pointer).filter(|value| !value.is_null())
+    }
+
+    fn injected(&self, raw: Option<&String>, key: &str, problems: &mut Vec<Problem>) -> Option<String> {
+        match inject(raw?, self.env) {
+            Ok((value, _)) => Some(value),
+            Err(name) => {
+                let what = format!("the environment variable `{name}` is not set");
+                let about = Problem::of_file(self.file, "", "");
+                problems.push(about.saying(key, what, format!("export {name} before starting")));
+                None
+            }
+        }
+    }
+
+    /// Symphony's `codex.command` is a shell command; we start a program. `codex app-server` and a path in its
+    /// place mean the same here.
+    fn command(&self, command: Option<String>, problems: &mut Vec<Problem>) -> Option<String> {
+        let command = command?;
+        let program = command.trim().strip_suffix("app-server").unwrap_or(&command).trim();
+        if program == "codex" {
+            return None;
+        }
+        if program.is_empty() || program.contains(char::is_whitespace) {
+            let mend = "write the program's path alone, or leave it out and set `command` in [agents.X]";
+            let what = "`codex.command` must be a program and `app-server`, without other arguments";
+            problems.push(Problem::of_file(self.file, "", "").saying("codex.command", what, mend));
+            return None;
+        }
+        Some(program.to_owned())
+    }
+}
+
+fn problem(file: &Path, error: &Error) -> Problem {
+    let at = |line: &u32, what: &str| Problem::told(file, usize::try_from(*line).unwrap_or(usize::MAX), what);
+    match error {
+        Error::MissingFile { source, .. } => {
+            let what = format!("the workflow cannot be read: {source}");
+            Problem::of_file(file, what, "create it with `seawall init`, or name another file")
+        }
+        Error::Parse { line, what, .. } => at(line, what),
+        Error::NotAMap { .. } => {
+            at(&2, "the front matter must be a map; write keys with their values, like `agent:`")
+        }
+        Error::BadValue { line, key, what, .. } => at(line, &format!("`{key}` {what}")),
+        Error::TemplateParse { line, what, .. } => at(line, &format!("the prompt cannot be read: {what}")),
+        Error::TemplateRender { line, what, .. } => {
+            at(line, &format!("the prompt cannot be filled in: {what}"))
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The one binary: configuration, command line, wiring.
+
+pub mod config;
