@@ -128,3 +128,16 @@ async fn a_person_who_writes_at_the_same_time_loses_nothing_they_can_see() {
     assert_eq!(listing.issues[0].state, "Done");
     assert_eq!(listing.issues[1].description.matches("> c").count(), 25);
 }
+
+#[tokio::test]
+async fn an_issue_whose_file_was_renamed_is_still_found() {
+    let (dir, tracker) = folder();
+    put(dir.path(), "a.md", "id: X-1\ntitle: a\nstate: Todo");
+    tracker.list().await.unwrap();
+    fs::rename(dir.path().join("issues/a.md"), dir.path().join("issues/b.md")).unwrap();
+    put(dir.path(), "a.md", "id: X-2\ntitle: other\nstate: Todo");
+    tracker.move_to(&id("X-1"), "Done").await.unwrap();
+    let states: Vec<_> =
+        tracker.list().await.unwrap().issues.into_iter().map(|i| (i.identifier, i.state)).collect();
+    assert_eq!(states, [("X-2".to_owned(), "Todo".to_owned()), ("X-1".to_owned(), "Done".to_owned())]);
+}

@@ -21,6 +21,10 @@ fn plant_repository(dir: &Path, script: &Path) {
     std::fs::create_dir_all(dir).unwrap();
     git(dir, &["init", "-q", "-b", "main"]);
     git(dir, &["commit", "-q", "--allow-empty", "-m", "x"]);
+    set_traps(dir, script);
+}
+
+fn set_traps(dir: &Path, script: &Path) {
     let script = script.display().to_string();
     for key in
         ["core.fsmonitor", "filter.evil.clean", "filter.evil.smudge", "diff.external", "core.sshCommand"]
@@ -37,6 +41,17 @@ fn refusal(result: Result<adapters::forge::git::Collected, Error>) -> Refusal {
         Err(Error::Refused(refusal)) => refusal,
         other => panic!("expected a refusal, got {other:?}"),
     }
+}
+
+/// Without this, the tests below would pass with a trap that cannot spring.
+#[test]
+fn the_trap_springs_for_a_git_that_trusts_the_tree() {
+    let world = World::new();
+    let (script, sprung) = trap(&world);
+    let victim = world.dir.path().join("victim");
+    plant_repository(&victim, &script);
+    git(&victim, &["status"]);
+    assert!(sprung.exists());
 }
 
 #[tokio::test]
@@ -106,7 +121,12 @@ async fn a_repository_planted_where_the_base_has_a_submodule_is_never_entered() 
     let (workspace, base) = world.prepared("w").await;
     write(&workspace.tree(), "x.txt", "x\n");
     assert_eq!(world.collect(&workspace, &base).await.unwrap().files, ["x.txt"]);
-    plant_repository(&workspace.tree().join("sub"), &script);
+    // At the very commit the base names, so that git sees no difference and looks inside for one.
+    let sub = workspace.tree().join("sub");
+    let person = world.person().display().to_string();
+    git(&workspace.tree(), &["clone", "-q", &person, "sub"]);
+    git(&sub, &["checkout", "-q", &sha]);
+    set_traps(&sub, &script);
     let refused = refusal(world.collect(&workspace, &base).await);
     assert_eq!(refused, Refusal::NestedRepository { path: "sub".into() });
     assert!(!sprung.exists());
@@ -150,4 +170,13 @@ async fn too_many_and_too_large_are_refused_before_anything_is_stored() {
     write(&workspace.tree(), "big", &"x".repeat(100_001));
     let refused = refusal(world.collect(&workspace, &base).await);
     assert_eq!(refused, Refusal::TooLarge { bytes: 100_001, limit: 100_000 });
+}
+
+#[tokio::test]
+async fn a_tree_replaced_by_a_link_is_not_followed() {
+    let world = World::new();
+    let (workspace, base) = world.prepared("w").await;
+    std::fs::rename(workspace.tree(), world.dir.path().join("away")).unwrap();
+    symlink(world.person(), workspace.tree()).unwrap();
+    assert!(matches!(world.collect(&workspace, &base).await, Err(Error::NotPrepared(_))));
 }

@@ -117,12 +117,23 @@ fn added_lines(diff: &str) -> Vec<AddedLine> {
             found.push(AddedLine { file: file.clone(), line, text });
             (line, adds) = (line.saturating_add(1), adds - 1);
         } else if let Some(path) = text.strip_prefix("+++ ") {
-            path.strip_prefix("b/").unwrap_or(path).trim_end_matches('\t').clone_into(&mut file);
+            file = new_name(path);
         } else if let Some((old, new)) = hunk(text) {
             (removes, line, adds) = (old.1, new.0, new.1);
         }
     }
     found
+}
+
+/// The path after `+++ `: with its prefix, a tab at the end when it has blanks, quoted when it has quotes.
+fn new_name(text: &str) -> String {
+    let text = text.trim_end_matches('\t');
+    let plain = match text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+        // Control characters were refused, so these two are the only escapes left.
+        Some(inner) => inner.replace("\\\"", "\"").replace("\\\\", "\\"),
+        None => text.to_owned(),
+    };
+    plain.strip_prefix("b/").unwrap_or(&plain).to_owned()
 }
 
 /// `@@ -a,b +c,d @@` as ((a, b), (c, d)).
@@ -156,6 +167,20 @@ mod tests {
         let found: Vec<_> = added_lines(diff).into_iter().map(|l| (l.file, l.line, l.text)).collect();
         let expect = [("x", 1, "++ b/evil"), ("x", 2, "@@ -1 +1 @@"), ("x", 3, "last"), ("y z", 1, "new")];
         assert_eq!(found, expect.map(|(f, l, t)| (f.to_owned(), l, t.to_owned())));
+    }
+
+    #[test]
+    fn a_quoted_name_is_the_name() {
+        assert_eq!(new_name(r#""b/a\"b""#), r#"a"b"#);
+        assert_eq!(new_name("b/x y\t"), "x y");
+        assert_eq!(new_name("/dev/null"), "/dev/null");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_diff_is_read(diff in "((@@ -[0-9,]{1,4} [+][0-9,]{1,12} @@|[+][+][+] .{0,5}|[-+].{0,5}|\\PC{0,9})\n){0,20}") {
+            added_lines(&diff);
+        }
     }
 
     #[test]

@@ -17,10 +17,16 @@ impl GitForge {
     /// many, too large.
     pub(super) async fn guard_tree(&self, workspace: &Workspace) -> Result<(), Error> {
         let (dir, tree) = (workspace.git_dir(), workspace.tree());
+        if !tree.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(Error::NotPrepared(tree));
+        }
         self.guard_known_submodules(&dir, &tree).await?;
         let args = ["ls-files", "-z", "--others", "--modified", "--deduplicate", "--exclude-standard"];
-        let listed = self.git.with_tree(&dir, &tree).args(args).ok().await?;
-        let paths: Vec<&[u8]> = listed.split(|b| *b == 0).filter(|p| !p.is_empty()).collect();
+        let listed = self.git.with_tree(&dir, &tree).args(args).run().await?;
+        if listed.code != 0 && !listed.cut {
+            return Err(listed.failure());
+        }
+        let paths: Vec<&[u8]> = listed.stdout.split(|b| *b == 0).filter(|p| !p.is_empty()).collect();
         // An untracked directory is listed as itself, with a slash, only when it is a repository of its own.
         if let Some(path) = paths.iter().find(|p| p.ends_with(b"/")) {
             return Err(Refusal::NestedRepository { path: shown(path) }.into());

@@ -63,6 +63,12 @@ pub(super) fn scan(folder: &Path) -> Result<Scan, Error> {
     Ok(scan)
 }
 
+/// The issue in the file called `name`, if that is one now.
+pub(super) fn read_one(folder: &Path, name: &str) -> Option<Found> {
+    let root = folder.canonicalize().ok()?;
+    read(&root, &root.join(name), name).ok()?
+}
+
 /// One file; `None` when it vanished, or is a README and no issue.
 fn read(root: &Path, path: &Path, name: &str) -> Result<Option<Found>, Problem> {
     let problem =

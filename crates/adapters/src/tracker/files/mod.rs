@@ -11,8 +11,9 @@ use base::files::sync_dir;
 use domain::issue::Issue;
 use domain::{IssueId, Timestamp};
 use folder::Found;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often an edit starts over when the file changes under it; a file that changes faster is being written
 /// by a program.
@@ -101,12 +102,15 @@ pub enum Error {
 pub struct FilesTracker {
     folder: PathBuf,
     editing: Arc<tokio::sync::Mutex<()>>,
+    /// Which file held which issue when the folder was last read. Only a hint: an edit reads the file again,
+    /// and the whole folder when the hint was wrong.
+    names: Arc<Mutex<HashMap<IssueId, String>>>,
 }
 
 impl FilesTracker {
     /// The tracker of `folder`, which is looked at only when asked.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), editing: Arc::default() }
+        Self { folder: folder.into(), editing: Arc::default(), names: Arc::default() }
     }
 
     /// All issues, and the files that are none.
@@ -150,23 +154,50 @@ impl FilesTracker {
     }
 
     async fn scan(&self) -> Result<folder::Scan, Error> {
-        let folder = self.folder.clone();
-        let lost = |_| std::io::Error::other("reading was cut short");
-        match tokio::task::spawn_blocking(move || folder::scan(&folder)).await.map_err(lost) {
-            Ok(scan) => scan,
-            Err(source) => Err(Error::Unavailable { path: self.folder.clone(), source }),
-        }
+        let this = self.clone();
+        self.blocking(move || this.scan_now()).await
     }
 
     async fn edit<F>(&self, id: &IssueId, change: F) -> Result<(), Error>
     where
-        F: Fn(&str, &[u8]) -> Result<Vec<u8>, Problem>,
+        F: Fn(&str, &[u8]) -> Result<Vec<u8>, Problem> + Send + 'static,
     {
-        let _turn = self.editing.lock().await;
+        let turn = Arc::clone(&self.editing).lock_owned().await;
+        let (this, id) = (self.clone(), id.clone());
+        self.blocking(move || {
+            // Kept until the write is done, also when the caller stops waiting for it.
+            let _turn = turn;
+            this.edit_now(&id, change)
+        })
+        .await
+    }
+
+    /// Files are read and written on a thread that may wait.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+            let source = std::io::Error::other("reading was cut short");
+            Err(Error::Unavailable { path: self.folder.clone(), source })
+        })
+    }
+
+    fn scan_now(&self) -> Result<folder::Scan, Error> {
+        let scan = folder::scan(&self.folder)?;
+        let names = scan.found.iter().map(|f| (f.issue.id.clone(), f.name.clone())).collect();
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        Ok(scan)
+    }
+
+    fn edit_now(
+        &self,
+        id: &IssueId,
+        change: impl Fn(&str, &[u8]) -> Result<Vec<u8>, Problem>,
+    ) -> Result<(), Error> {
         let mut file = String::new();
         for _ in 0..MAX_TRIES {
-            let found = self.scan().await?.found.into_iter().find(|f| f.issue.id == *id);
-            let found = found.ok_or_else(|| Error::NoIssue(id.clone()))?;
+            let found = self.find(id)?;
             let bytes = change(&found.name, &found.bytes).map_err(Error::Unfit)?;
             if bytes == found.bytes || replace(&found, &bytes)? == Replaced::Yes {
                 return Ok(());
@@ -174,6 +205,16 @@ impl FilesTracker {
             file = found.name;
         }
         Err(Error::Contended { file })
+    }
+
+    fn find(&self, id: &IssueId) -> Result<Found, Error> {
+        let hint = self.names.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let hinted = hint.and_then(|name| folder::read_one(&self.folder, &name));
+        if let Some(found) = hinted.filter(|found| found.issue.id == *id) {
+            return Ok(found);
+        }
+        let found = self.scan_now()?.found.into_iter().find(|found| found.issue.id == *id);
+        found.ok_or_else(|| Error::NoIssue(id.clone()))
     }
 }
 
