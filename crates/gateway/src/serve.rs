@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,33 +40,42 @@ struct House {
     over: CancellationToken,
 }
 
+/// Where connections come from.
+trait Listen: Send + Sync {
+    type Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    fn next(&self) -> impl Future<Output = io::Result<Self::Socket>> + Send;
+}
+
+impl Listen for TcpListener {
+    type Socket = TcpStream;
+    async fn next(&self) -> io::Result<TcpStream> {
+        let (socket, _) = self.accept().await?;
+        // Chunks are small and each must leave at once.
+        socket.set_nodelay(true)?;
+        Ok(socket)
+    }
+}
+
+impl Listen for UnixListener {
+    type Socket = UnixStream;
+    async fn next(&self) -> io::Result<UnixStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
 impl Gateway {
     /// Serves `listener` until `stop` (or the gateway's tasks) is cancelled; then lets open requests finish for
     /// `limits.drain_time` and breaks what is left. Returns when no connection is open.
     pub async fn serve(&self, listener: TcpListener, door: Door, stop: CancellationToken) {
-        let accept = async || {
-            let (socket, _) = listener.accept().await?;
-            // Chunks are small and each must leave at once.
-            socket.set_nodelay(true)?;
-            Ok(socket)
-        };
-        self.accept_all(accept, door, stop).await;
+        self.accept_all(listener, door, stop).await;
     }
 
     /// As [`Gateway::serve`], on a unix socket. The caller makes and removes the socket's file.
     pub async fn serve_unix(&self, listener: UnixListener, door: Door, stop: CancellationToken) {
-        let accept = async || Ok(listener.accept().await?.0);
-        self.accept_all(accept, door, stop).await;
+        self.accept_all(listener, door, stop).await;
     }
 
-    async fn accept_all<I>(
-        &self,
-        accept: impl AsyncFn() -> io::Result<I>,
-        door: Door,
-        stop: CancellationToken,
-    ) where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn accept_all(&self, listener: impl Listen, door: Door, stop: CancellationToken) {
         let shared = &self.shared;
         let closing = shared.tasks.token().child_token();
         let over = CancellationToken::new();
@@ -76,7 +85,7 @@ impl Gateway {
         let accepting = async {
             loop {
                 let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-                match accept().await {
+                match listener.next().await {
                     Ok(socket) => {
                         let connection = open.track_future(connection(house.clone(), socket));
                         shared.tasks.spawn("gateway connection", async move {
@@ -122,16 +131,13 @@ where
         .max_buf_size(limits.head_bytes)
         .serve_connection(TokioIo::new(socket), service);
     let mut serving = pin!(serving);
-    let broken = async {
-        house.closing.cancelled().await;
-    };
     tokio::select! {
         // Dropping the connection is the cut: nothing that is buffered leaves any more.
         biased;
         () = context.cut.cancelled() => return,
         // A client that breaks off, or an answer that is broken off on purpose, is no event for the log.
         _ = serving.as_mut() => return,
-        () = broken => {}
+        () = house.closing.cancelled() => {}
     }
     serving.as_mut().graceful_shutdown();
     tokio::select! {
