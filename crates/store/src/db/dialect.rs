@@ -75,32 +75,28 @@ impl Engine {
         }
     }
 
-    /// `sql` of the common dialect in the engine's own; text between single quotes stays as it is.
+    /// `sql` of the common dialect in the engine's own; text between single quotes stays as it is, comments go.
     pub fn translate(self, sql: &str) -> Result<String> {
         let mut own = String::with_capacity(sql.len() + 64);
         let mut rest = sql;
-        while let Some(at) = rest.find(['$', '{', '\'']) {
+        while let Some(at) = rest.find(['$', '{', '\'', '-']) {
             let (before, from) = rest.split_at(at);
             own.push_str(before);
-            let special = from.get(..1).unwrap_or_default();
-            let after = from.get(1..).unwrap_or_default();
-            rest = match special {
-                "'" => {
-                    let end = after.find('\'').map_or(after.len(), |i| i + 1);
-                    own.push('\'');
-                    own.push_str(after.get(..end).unwrap_or_default());
-                    after.get(end..).unwrap_or_default()
-                }
-                "{" => {
-                    let (name, after) = after.split_once('}').ok_or_else(|| unknown_macro(sql, after))?;
-                    own.push_str(self.expand(name).ok_or_else(|| unknown_macro(sql, name))?);
-                    after
-                }
-                _ => {
-                    own.push(self.placeholder());
-                    after
-                }
-            };
+            if let Some(comment) = from.strip_prefix("--") {
+                rest = comment.find('\n').map_or("", |end| comment.split_at(end).1);
+            } else if let Some(text) = from.strip_prefix('\'') {
+                let (text, after) = text.split_once('\'').unwrap_or((text, ""));
+                own.extend(["'", text, "'"]);
+                rest = after;
+            } else if let Some(named) = from.strip_prefix('{') {
+                let (name, after) = named.split_once('}').ok_or_else(|| unknown_macro(sql, named))?;
+                own.push_str(self.expand(name).ok_or_else(|| unknown_macro(sql, name))?);
+                rest = after;
+            } else {
+                let is_parameter = from.starts_with('$');
+                own.push(if is_parameter { self.placeholder() } else { '-' });
+                rest = from.get(1..).unwrap_or_default();
+            }
         }
         own.push_str(rest);
         Ok(own)
@@ -148,6 +144,12 @@ mod tests {
         assert_eq!(Engine::Postgres.translate(sql).unwrap(), sql);
         assert_eq!(Engine::Postgres.translate("x {int}, y {blob} {strict}").unwrap(), "x BIGINT, y BYTEA ");
         assert_eq!(Engine::Sqlite.translate("x {int}) {strict}").unwrap(), "x INTEGER) STRICT");
+    }
+
+    #[test]
+    fn a_comment_is_left_out_whatever_it_says() {
+        let sql = "a - $1 -- it's {not} $2\n- b -- end";
+        assert_eq!(Engine::Sqlite.translate(sql).unwrap(), "a - ?1 \n- b ");
     }
 
     #[test]

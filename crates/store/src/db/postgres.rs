@@ -106,8 +106,9 @@ impl Postgres {
         self.counters.count(std::slice::from_ref(&answer));
         if answer.is_ok() {
             self.counters.commit();
-            self.hints.committed();
         }
+        // Also after a refusal: what the undone transaction held back (see `{tx_settled}`) shows now.
+        self.hints.ended();
         answer
     }
 

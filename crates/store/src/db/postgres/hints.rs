@@ -34,8 +34,8 @@ impl Hints {
         Self { ours, changes, task }
     }
 
-    /// Something was committed here.
-    pub(super) fn committed(&self) {
+    /// A transaction ended here.
+    pub(super) fn ended(&self) {
         bump(&self.changes);
         self.ours.notify_one();
     }

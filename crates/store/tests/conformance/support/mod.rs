@@ -1,6 +1,7 @@
 //! A fresh database for each test, on either engine.
 
 mod cluster;
+pub mod facts;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;

@@ -1,0 +1,137 @@
+//! Effects: leases, fences, retries, and ends that share the step's transaction.
+
+use crate::on_both_engines;
+use crate::support::Fresh;
+use crate::support::facts::*;
+use domain::{Millis, Timestamp};
+use std::collections::BTreeSet;
+use store::run::Base;
+use store::step::{Commit, Ending};
+use store::{Error, Store};
+
+on_both_engines!(
+    an_effect_is_claimed_by_one_performer_only,
+    an_effect_owed_twice_is_owed_once,
+    a_retaken_effect_no_longer_listens_to_its_first_performer,
+    a_living_lease_cannot_be_retaken,
+    a_retried_effect_waits_and_keeps_its_error,
+    a_step_and_the_end_of_its_effect_are_one,
+    a_dead_effect_says_why,
+);
+
+async fn an_effect_is_claimed_by_one_performer_only(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    for n in 0..20 {
+        claimed(&store, &format!("run{n}"), &n.to_string(), 10).await;
+    }
+    let performers = (0..5).map(|n| {
+        let store = store.clone();
+        tokio::spawn(async move { store.claim_effects(&format!("p{n}"), 6, LEASE).await.unwrap() })
+    });
+    let (mut names, mut claims) = (BTreeSet::new(), 0);
+    for performer in performers.collect::<Vec<_>>() {
+        for claimed in performer.await.unwrap() {
+            claims += 1;
+            names.insert(claimed.lease.effect);
+        }
+    }
+    for claimed in store.claim_effects("last", 20, LEASE).await.unwrap() {
+        claims += 1;
+        names.insert(claimed.lease.effect);
+    }
+    assert_eq!((claims, names.len()), (20, 20));
+}
+
+async fn an_effect_owed_twice_is_owed_once(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    let run = claimed(&store, "run1", "1", 10).await;
+    let mut step = domain::run::step(&run.run, started(&run.run), &project(), Timestamp(11)).unwrap();
+    step.effects = store.claim_effects("me", 1, LEASE).await.unwrap().into_iter().map(|c| c.effect).collect();
+    let base = Base::Version(run.version);
+    store
+        .commit_step(Commit { step: &step, base, guards: None, effect: None, now: Timestamp(11) })
+        .await
+        .unwrap();
+    assert_eq!(store.owed_effects().await.unwrap(), 1);
+    assert!(store.claim_effects("me", 1, LEASE).await.unwrap().is_empty());
+}
+
+async fn a_retaken_effect_no_longer_listens_to_its_first_performer(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    claimed(&store, "run1", "1", 10).await;
+    let first = store.claim_effects("first", 1, LEASE).await.unwrap().remove(0).lease;
+    assert_eq!(first.tries, 1);
+    assert_eq!(store.end_all_leases().await.unwrap(), 1);
+    let expired = store.expired_effects(10).await.unwrap().remove(0).lease;
+    assert_eq!(expired, first);
+    let second = store.retake_effect(&expired, "second", LEASE).await.unwrap();
+    assert_eq!((second.owner.as_str(), second.tries), ("second", 2));
+    let lost = Error::LeaseLost { effect: first.effect.clone() };
+    assert_eq!(store.renew_effect(&first, LEASE).await, Err(lost.clone()));
+    assert_eq!(store.retry_effect(&first, Millis(0), "x").await, Err(lost.clone()));
+    assert_eq!(store.finish_effect(&first, Ending::Done, Timestamp(1)).await, Err(lost.clone()));
+    assert_eq!(store.retake_effect(&expired, "third", LEASE).await, Err(lost));
+    store.renew_effect(&second, LEASE).await.unwrap();
+    store.finish_effect(&second, Ending::Done, Timestamp(1)).await.unwrap();
+    assert!(store.finish_effect(&second, Ending::Done, Timestamp(1)).await.is_err());
+    assert!(store.expired_effects(10).await.unwrap().is_empty());
+}
+
+async fn a_living_lease_cannot_be_retaken(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    claimed(&store, "run1", "1", 10).await;
+    let held = store.claim_effects("first", 1, LEASE).await.unwrap().remove(0).lease;
+    assert!(store.expired_effects(10).await.unwrap().is_empty());
+    assert!(matches!(store.retake_effect(&held, "second", LEASE).await, Err(Error::LeaseLost { .. })));
+    store.renew_effect(&held, LEASE).await.unwrap();
+}
+
+async fn a_retried_effect_waits_and_keeps_its_error(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    claimed(&store, "run1", "1", 10).await;
+    let held = store.claim_effects("me", 1, LEASE).await.unwrap().remove(0).lease;
+    store.retry_effect(&held, LEASE, "the disk was full").await.unwrap();
+    assert!(store.claim_effects("me", 1, LEASE).await.unwrap().is_empty());
+    let line = store.effects_of(&"run1".into(), 10).await.unwrap().remove(0);
+    assert_eq!((line.status.as_str(), line.tries), ("pending", 1));
+    assert_eq!(line.last_error.as_deref(), Some("the disk was full"));
+
+    claimed(&store, "run2", "2", 10).await;
+    let held = store.claim_effects("me", 1, LEASE).await.unwrap().remove(0).lease;
+    store.retry_effect(&held, Millis(0), "again").await.unwrap();
+    let again = store.claim_effects("me", 1, LEASE).await.unwrap().remove(0);
+    assert_eq!((again.lease.tries, again.last_error.as_deref()), (2, Some("again")));
+}
+
+async fn a_step_and_the_end_of_its_effect_are_one(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    let run = claimed(&store, "run1", "1", 10).await;
+    let held = store.claim_effects("me", 1, LEASE).await.unwrap().remove(0).lease;
+    let step = domain::run::step(&run.run, finished(&run.run), &project(), Timestamp(11)).unwrap();
+    let commit = |version, lease| Commit {
+        step: &step,
+        base: Base::Version(version),
+        guards: None,
+        effect: Some((lease, Ending::Done)),
+        now: Timestamp(11),
+    };
+    let stale = store::effect::Lease { tries: 7, ..held.clone() };
+    let lost = store.commit_step(commit(run.version, &stale)).await.unwrap_err();
+    assert_eq!(lost, Error::LeaseLost { effect: held.effect.clone() });
+    let outdated = store.commit_step(commit(run.version + 1, &held)).await.unwrap_err();
+    assert_eq!(outdated, Error::Outdated { what: "the run" });
+    store.renew_effect(&held, LEASE).await.unwrap();
+    store.commit_step(commit(run.version, &held)).await.unwrap();
+    let line = store.effects_of(&"run1".into(), 1).await.unwrap().remove(0);
+    assert_eq!((line.status.as_str(), line.done_at), ("done", Some(Timestamp(11))));
+}
+
+async fn a_dead_effect_says_why(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    claimed(&store, "run1", "1", 10).await;
+    let held = store.claim_effects("me", 1, LEASE).await.unwrap().remove(0).lease;
+    store.finish_effect(&held, Ending::Dead("no such remote"), Timestamp(12)).await.unwrap();
+    let line = store.effects_of(&"run1".into(), 1).await.unwrap().remove(0);
+    assert_eq!((line.status.as_str(), line.last_error.as_deref()), ("dead", Some("no such remote")));
+    assert_eq!(store.owed_effects().await.unwrap(), 0);
+}
