@@ -142,7 +142,7 @@ async fn an_interrupted_builtin_ends_politely_with_its_command() {
     };
     let marker = format!("{}-sleep", stage.name);
     let (spec, _gateway) = spec(&stage, vec![shell(&format!("exec -a {marker} sleep 1000"))]);
-    let enough = |activity: &Activity| matches!(activity, Activity::Usage { .. });
+    let enough = until("its command runs", || alive(&marker));
     let driven = drive_until(&Builtin, &sandbox, spec, session(), enough).await;
     assert_eq!((driven.failure(), alive(&marker)), ("interrupted", false));
 }

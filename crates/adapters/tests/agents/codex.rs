@@ -97,14 +97,7 @@ async fn an_interrupted_codex_leaves_no_command_behind() {
     let marker = format!("{}-sleep", stage.name);
     let sleep = call("c1", "exec_command", &json!({"cmd": format!("exec -a {marker} sleep 1000")}));
     let (spec, _gateway) = spec(&stage, vec![Reply::Items(vec![sleep])]);
-    let enough = |activity: &Activity| {
-        let asked = matches!(activity, Activity::Usage { .. });
-        asked
-            && (0..500).any(|_| {
-                std::thread::sleep(Duration::from_millis(10));
-                alive(&marker)
-            })
-    };
+    let enough = until("its command runs", || alive(&marker));
     let driven = drive_until(&codex, &sandbox, spec, session(), enough).await;
     assert_eq!(driven.failure(), "interrupted", "{:?}", driven.told);
     until("its command is gone", || !alive(&marker)).await;

@@ -65,16 +65,16 @@ impl Driven {
 }
 
 pub async fn drive(driver: &dyn Driver, sandbox: &Sandbox, spec: Spec, session: Session) -> Driven {
-    drive_until(driver, sandbox, spec, session, |_| false).await
+    drive_until(driver, sandbox, spec, session, std::future::pending()).await
 }
 
-/// Interrupts the session at the first activity that `enough` accepts.
+/// Interrupts the session once `enough` completes.
 pub async fn drive_until(
     driver: &dyn Driver,
     sandbox: &Sandbox,
     spec: Spec,
     session: Session,
-    enough: impl Fn(&Activity) -> bool,
+    enough: impl Future<Output = ()>,
 ) -> Driven {
     let (activity, mut inbox) = mpsc::channel(4);
     let interrupt = CancellationToken::new();
@@ -82,13 +82,18 @@ pub async fn drive_until(
     let listen = async {
         let mut told = Vec::new();
         while let Some(activity) = inbox.recv().await {
-            if enough(&activity) {
-                interrupt.cancel();
-            }
             told.push(activity);
         }
         told
     };
-    let (end, told) = tokio::join!(driver.run(sandbox, spec, session, host), listen);
-    Driven { end, told }
+    let asking = async {
+        enough.await;
+        interrupt.cancel();
+        std::future::pending().await
+    };
+    let driving = async { tokio::join!(driver.run(sandbox, spec, session, host), listen) };
+    tokio::select! {
+        (end, told) = driving => Driven { end, told },
+        () = asking => unreachable!("it never ends"),
+    }
 }
