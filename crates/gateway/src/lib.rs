@@ -23,6 +23,7 @@ pub mod rehearsal;
 mod relay;
 mod routing;
 mod serve;
+mod settlement;
 mod tap;
 mod upstream;
 

@@ -4,7 +4,7 @@
 //! reached the provider or was answered with an error status. Else the whole reservation: a stream that broke
 //! or was left may have been billed in full, and a budget is a promise.
 
-use crate::blob::{Blob, Pieces};
+use crate::blob::Pieces;
 use crate::budget;
 use crate::door::Refusal;
 use crate::flight::Flight;
@@ -12,6 +12,7 @@ use crate::gateway::Shared;
 use crate::ledger::{Refused, Unavailable};
 use crate::peek::Peek;
 use crate::routing::Trip;
+use crate::settlement::Settlement;
 use crate::tap::Tap;
 use bytes::Bytes;
 use domain::budget::Account;
@@ -22,10 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Tries to settle before a reservation is left to stand; together about six seconds.
-const SETTLE_TRIES: u32 = 7;
-/// The wait after the first; doubles.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// How long the store may take to reserve; a client that waits longer would rather be told.
+const LEDGER_TIME: Duration = Duration::from_secs(10);
 /// How long a call that a budget refuses waits for others that have ended but are not yet settled.
 const SETTLING_TIME: Duration = Duration::from_millis(500);
 
@@ -81,9 +80,9 @@ impl Record {
     }
 
     async fn reserve(&mut self) -> Result<(), Refusal> {
-        let mut outcome = self.shared.ledger.reserve(&self.call, &self.accounts).await;
+        let mut outcome = self.ask_ledger().await;
         if matches!(outcome, Err(Refused::Spent { .. })) && self.shared.settled(SETTLING_TIME).await {
-            outcome = self.shared.ledger.reserve(&self.call, &self.accounts).await;
+            outcome = self.ask_ledger().await;
         }
         match outcome {
             Ok(turn) => {
@@ -96,6 +95,12 @@ impl Record {
                 Err(Refusal::from(refused))
             }
         }
+    }
+
+    async fn ask_ledger(&self) -> Result<u32, Refused> {
+        let asked = self.shared.ledger.reserve(&self.call, &self.accounts);
+        let late = |_| Unavailable(format!("no answer within {} s", LEDGER_TIME.as_secs()));
+        tokio::time::timeout(LEDGER_TIME, asked).await.map_err(late)?
     }
 
     pub(crate) fn call(&self) -> &Call {
@@ -169,11 +174,7 @@ impl Record {
             request: std::mem::take(&mut self.request),
             response: std::mem::take(&mut self.response),
         };
-        // Without a runtime the process is ending; what is not settled stays reserved.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            self.shared.settling.send_modify(|count| *count += 1);
-            self.shared.tasks.spawn("settle a call", settlement.run());
-        }
+        settlement.start();
     }
 }
 
@@ -223,53 +224,6 @@ fn call(shared: &Shared, claims: &Claims, trip: &Trip<'_>, peek: &Peek, body_byt
         started_at: shared.now(),
         first_byte_at: None,
         ended_at: None,
-    }
-}
-
-struct Settlement {
-    shared: Arc<Shared>,
-    call: Call,
-    accounts: Vec<Account>,
-    request: Pieces,
-    response: Pieces,
-}
-
-impl Settlement {
-    async fn run(mut self) {
-        let (request, response) = (self.request, self.response);
-        let named = match self.shared.config.blobs {
-            Some(_) => tokio::task::spawn_blocking(|| [request.into_blob(), response.into_blob()]).await,
-            None => Ok([None, None]),
-        };
-        let blobs = named.unwrap_or_default();
-        let name = |blob: &Option<Blob>| blob.as_ref().map(|blob| blob.name.clone());
-        (self.call.request_blob, self.call.response_blob) = (name(&blobs[0]), name(&blobs[1]));
-        settle(&self.shared, &self.call, &self.accounts).await;
-        self.shared.settling.send_modify(|count| *count -= 1);
-        keep(&self.shared, &self.call, blobs).await;
-    }
-}
-
-async fn settle(shared: &Shared, call: &Call, accounts: &[Account]) {
-    let mut wait = FIRST_WAIT;
-    for tried in 1..=SETTLE_TRIES {
-        match shared.ledger.settle(call, accounts).await {
-            Ok(()) => return,
-            Err(error) if tried == SETTLE_TRIES => {
-                tracing::error!(call = %call.id, %error, "a call is not settled; its reservation stands");
-            }
-            Err(_) => tokio::time::sleep(wait).await,
-        }
-        wait *= 2;
-    }
-}
-
-async fn keep(shared: &Shared, call: &Call, blobs: [Option<Blob>; 2]) {
-    let Some(dir) = shared.config.blobs.clone() else { return };
-    let written =
-        tokio::task::spawn_blocking(move || blobs.iter().flatten().try_for_each(|blob| blob.keep(&dir)));
-    if let Ok(Err(error)) = written.await {
-        tracing::warn!(call = %call.id, %error, "the bodies of a call could not be kept");
     }
 }
 

@@ -16,7 +16,7 @@ use domain::token::Claims;
 use domain::{Epoch, Fence, MicroUsd, Timestamp};
 use gateway::ledger::Key;
 use gateway::rehearsal::Scenario;
-use gateway::{Config, Door, Gateway, Kind, Limits, Provider, Route};
+use gateway::{Config, Door, Gateway, Kind, Ledger, Limits, Provider, Route};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
@@ -112,20 +112,27 @@ pub fn order(scope: Scope) -> Containment {
     Containment { order, lifted: None }
 }
 
+/// A gateway on `ledger`, served on a port of its own.
+pub async fn open(
+    plan: Plan,
+    ledger: Arc<dyn Ledger>,
+    tasks: &Tasks,
+) -> (Gateway, SocketAddr, CancellationToken) {
+    let (clock, _) = Clock::manual(NOW_S * 1_000_000);
+    let gateway = Gateway::new(plan.config(), ledger, clock, Ids::seeded(1), tasks.clone()).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let (serving, until) = (gateway.clone(), stop.clone());
+    tokio::spawn(async move { serving.serve(listener, Door::AnyRun, until).await });
+    (gateway, address, stop)
+}
+
 impl House {
     pub async fn open(plan: Plan) -> Self {
         let (ledger, signer, tasks) = (Arc::new(Fake::new()), Signer::generate(), Tasks::new());
         let key = Key { public: signer.public_key(), expires_at: Timestamp((NOW_S + 9_000) * 1_000_000) };
         ledger.with(|state| state.keys.insert(signer.key_id().to_owned(), key));
-        let (clock, _) = Clock::manual(NOW_S * 1_000_000);
-        let gateway =
-            Gateway::new(plan.config(), Arc::clone(&ledger) as _, clock, Ids::seeded(1), tasks.clone())
-                .await
-                .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let (serving, until) = (gateway.clone(), stop.clone());
-        tokio::spawn(async move { serving.serve(listener, Door::AnyRun, until).await });
+        let (gateway, address, stop) = open(plan, Arc::clone(&ledger) as _, &tasks).await;
         Self { ledger, gateway, signer, address, stop, tasks }
     }
 
