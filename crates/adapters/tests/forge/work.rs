@@ -145,3 +145,24 @@ async fn a_diff_is_cut_at_its_limit() {
     let diff = world.forge.diff(Source::Workspace(&workspace), &base, &head, 500).await.unwrap();
     assert_eq!((diff.text.len(), diff.cut), (500, true));
 }
+
+/// Every step of every operation is a place to die. The same work must end in the same commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_cut_off_at_any_moment_and_repeated_end_in_the_same_commit() {
+    let world = World::new();
+    let (_, _, expect) = world.change("whole", "x.txt", "x\n").await;
+    let (forge, remote) = (&world.forge, world.remote.as_str());
+    for step in 0..25 {
+        let patience = std::time::Duration::from_millis(step * 2);
+        let workspace = world.workspace(&format!("cut-{step}"));
+        let _ = tokio::time::timeout(patience, forge.prepare(&workspace, remote, "main", None)).await;
+        let base = forge.prepare(&workspace, remote, "main", None).await.unwrap();
+        write(&workspace.tree(), "x.txt", "x\n");
+        let _ = tokio::time::timeout(patience, world.collect(&workspace, &base)).await;
+        let head = world.collect(&workspace, &base).await.unwrap().head.unwrap();
+        assert_eq!(head, expect, "cut off after {patience:?}");
+        let name = format!("seawall/{step}");
+        let _ = tokio::time::timeout(patience, forge.push_branch(&workspace, remote, &head, &name)).await;
+        forge.push_branch(&workspace, remote, &head, &name).await.unwrap();
+    }
+}

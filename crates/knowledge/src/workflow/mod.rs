@@ -4,6 +4,7 @@
 //! error that names key, file and line; a prompt with a fault fails the run that needs it, not the loading, so
 //! that a running system keeps watching (5.5). Call [`Workflow::check`] to hear of it early.
 
+mod expression;
 mod settings;
 mod strict;
 mod template;

@@ -236,8 +236,9 @@ struct GroupGuard(Option<rustix::process::Pid>);
 impl Drop for GroupGuard {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // An empty group is the usual case, and no error.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            // Asked, not killed: the other side of a local push then takes its lock off the remote's branch.
+            // Git itself is killed right after, when its `Child` is dropped. An empty group is no error.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
         }
     }
 }
