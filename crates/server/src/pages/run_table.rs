@@ -85,7 +85,7 @@ fn sub_row(run: &RunSummary, now: Timestamp) -> Markup {
 fn cells(run: &RunSummary, now: Timestamp) -> Markup {
     let end = run.ended_at.map_or(now, |at| at.0);
     html! {
-        td { (run.agent) span.second { (run.team) } }
+        td.tight { (run.agent) span.second { (run.team) } }
         td.grow.wide {
             (words::standing(run)) (words::rehearsal(run.spend.rehearsal))
             span.second { (run.line) @if run.open_findings > 0 { " · " (words::plural(run.open_findings, "open finding")) } }

@@ -96,9 +96,18 @@ pub fn event_tone(kind: &str, line: &str) -> Tone {
 pub fn ago(at: Time, now: Timestamp) -> Markup {
     let text = match now.since(at.0).0 {
         0..1_000 => "just now".to_owned(),
-        ms => format!("{} ago", span(ms)),
+        ms => format!("{} ago", span(coarse(ms))),
     };
     html! { time datetime=(at) title=(full(at)) { (text) } }
+}
+
+/// Without the smaller unit, which nobody needs of the past.
+fn coarse(ms: u64) -> u64 {
+    const UNITS: [u64; 3] = [3_600_000, 60_000, 1_000];
+    UNITS
+        .into_iter()
+        .find(|unit| ms >= 10 * unit || (ms >= *unit && *unit < 3_600_000))
+        .map_or(ms, |unit| ms / unit * unit)
 }
 
 /// The time of day, with the instant in its title.

@@ -1,6 +1,7 @@
 //! A store full of what a working day looks like, made only through the store's own writes. The tests and the
 //! preview share it.
 #![allow(dead_code, reason = "each user takes what it needs")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails the test")]
 
 pub mod control;
 pub mod day;

@@ -155,9 +155,7 @@ impl Story {
     fn open_call(&self) -> Call {
         let run = &self.run;
         Call {
-            id: format!("{}c{:03}", &run.id.as_str()[..run.id.as_str().len().min(12)], self.calls)
-                .as_str()
-                .into(),
+            id: format!("{}-{:03}", run.id, self.calls).as_str().into(),
             identity: run.identity(),
             issue: run.issue.id.clone(),
             purpose: run.purpose(),

@@ -76,7 +76,7 @@ fn row(one: &Span, depth: usize, window: &Window) -> Markup {
                 }
             }
             td.lane { svg aria-hidden="true" { rect x={ (format!("{x:.2}")) "%" } width={ (format!("{width:.2}")) "%" } height="100%" rx="2" {} } }
-            td.num { @match one.lasted_ms() { Some(ms) => (span(ms)), None => "goes on" } }
+            td.num { @match one.lasted_ms() { Some(0) => "–", Some(ms) => (span(ms)), None => "goes on" } }
             td.num { @if let Some(t) = tokens { (count(t.input + t.output)) } }
             td.num { @if let Some(cost) = one.cost_micro_usd.filter(|c| c.0 > 0) { (money(cost)) } }
             td.tight { (one.status.replace('_', " ")) }
