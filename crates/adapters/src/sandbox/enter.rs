@@ -45,9 +45,10 @@ pub enum Error {
     },
 }
 
-/// Becomes the sandboxed program; returns only on failure, or never when it supervises a program without walls
+/// Becomes the sandboxed program. Must be called before this process opens any file of its own. Returns only on failure, or never when it supervises a program without walls
 /// (it then exits with that program's code).
 pub fn main() -> Result<Infallible, Error> {
+    close_inherited().map_err(step("closing inherited descriptors"))?;
     let plan = read_plan().map_err(Error::Plan)?;
     for file in &plan.join {
         fs::write(file, "0").map_err(step(format!("joining {}", file.display())))?;
@@ -57,6 +58,20 @@ pub fn main() -> Result<Infallible, Error> {
         Some(walls) => enter(&plan, walls),
         None => supervise::main(&plan).map_err(step("starting the program")),
     }
+}
+
+/// Whoever started the daemon may have left it descriptors that survive exec; one of a directory would be a way
+/// around every wall. Nothing is open yet in this process but stdio and them.
+fn close_inherited() -> io::Result<()> {
+    let numbers: Vec<i32> = fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|number| *number > 2)
+        .collect();
+    for number in numbers {
+        // The listing's own descriptor is among them, and already closed.
+        let _ = nix::unistd::close(number);
+    }
+    Ok(())
 }
 
 fn read_plan() -> io::Result<Plan> {
@@ -159,6 +174,8 @@ impl Arguments {
     fn new(plan: &Plan, walls: &Walls, sources: &[PathBuf], system: Vec<OsString>) -> io::Result<Arguments> {
         let mut list = Words(Vec::new());
         list.add(["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]);
+        // A user namespace made inside would bring back capabilities to try on the kernel.
+        list.add(["--unshare-user", "--disable-userns"]);
         list.add(["--uid", INNER_ID, "--gid", INNER_ID, "--hostname", "sandbox"]);
         list.0.extend(system);
         let files =

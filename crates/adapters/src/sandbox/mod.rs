@@ -139,7 +139,7 @@ impl Sandbox {
     /// or a message of bwrap on stderr.
     pub async fn spawn(&self, spec: &Spec) -> Result<Running, Error> {
         check(spec)?;
-        self.prepare(spec)?;
+        self.prepare(spec).await?;
         let group = self.group(spec)?;
         let inside = self.inside(spec);
         let join = group.as_ref().map(Group::procs_files).unwrap_or_default();
@@ -186,23 +186,22 @@ impl Sandbox {
         if limited && killable { self.0.level } else { self.0.level.min(Level::Walled) }
     }
 
-    fn prepare(&self, spec: &Spec) -> Result<(), Error> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Prepare { path, source }
-        };
-        if self.0.bwrap.is_none() {
-            let tmp = spec.home.join("tmp");
-            std::fs::create_dir_all(&tmp).map_err(failed(&tmp))?;
-        }
+    /// Makes the spec's directories fit for the inside. Walks them, so it happens off the runtime's threads.
+    async fn prepare(&self, spec: &Spec) -> Result<(), Error> {
         if let Some(git) = spec.git_dir.as_ref().filter(|git| !git.exists()) {
-            return Err(failed(git)(std::io::ErrorKind::NotFound.into()));
+            return Err(unfit(git)(std::io::ErrorKind::NotFound.into()));
         }
-        let Some((uid, gid)) = self.0.identity else { return Ok(()) };
-        for dir in [&spec.workspace_tree, &spec.home] {
-            ownership::give(dir, uid, gid).map_err(failed(dir))?;
-        }
-        Ok(())
+        let (dirs, identity) = ([spec.workspace_tree.clone(), spec.home.clone()], self.0.identity);
+        let tmp = (!self.has_walls()).then(|| spec.home.join("tmp"));
+        let work = move || {
+            if let Some(tmp) = tmp {
+                std::fs::create_dir_all(&tmp).map_err(unfit(&tmp))?;
+            }
+            let Some((uid, gid)) = identity else { return Ok(()) };
+            dirs.iter().try_for_each(|dir| ownership::give(dir, uid, gid).map_err(unfit(dir)))
+        };
+        let ended = tokio::task::spawn_blocking(work).await;
+        ended.unwrap_or_else(|error| Err(unfit(&spec.workspace_tree)(std::io::Error::other(error))))
     }
 
     fn group(&self, spec: &Spec) -> Result<Option<Group>, Error> {
@@ -229,6 +228,11 @@ fn check(spec: &Spec) -> Result<(), Error> {
         return Err(problem(spec, "its program or environment contains a zero byte"));
     }
     Ok(())
+}
+
+fn unfit(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Prepare { path, source }
 }
 
 fn problem(spec: &Spec, text: &str) -> Error {

@@ -164,7 +164,7 @@ fn conclude(found: &mut Means, root: bool, seen: Result<Seen, String>) {
     ];
 }
 
-const WALLS_MEND: &str = "install bubblewrap (apt-get install bubblewrap) and allow unprivileged user namespaces \
+const WALLS_MEND: &str = "install bubblewrap 0.8 or newer (apt-get install bubblewrap) and allow unprivileged user namespaces \
      (sysctl kernel.unprivileged_userns_clone=1, or an AppArmor profile for bwrap)";
 const UID_MEND: &str = "give this process CAP_SYS_ADMIN, CAP_SETUID and CAP_CHOWN, or do not run it as root";
 const KILL_MEND: &str =

@@ -39,6 +39,7 @@ pub struct Running {
     /// The level it truly has: the machine's, or less when a limit could not be put in force.
     pub level: Level,
     child: Child,
+    oom: bool,
     done: bool,
 }
 
@@ -63,6 +64,7 @@ impl Running {
             group,
             level,
             child,
+            oom: false,
             done: false,
         }
     }
@@ -70,13 +72,15 @@ impl Running {
     /// Waits for the program's end, then removes what is left of the sandbox. Cancel-safe; may be called again.
     pub async fn wait(&mut self) -> io::Result<Exit> {
         let status = self.child.wait().await?;
-        let oom = self.group.as_ref().is_some_and(|group| group.oom_kills() > 0);
+        let group = self.group.as_ref();
+        // Asked once: the counters go with the group.
+        self.oom |= group.is_some_and(|group| group.oom_kills() > 0);
         self.kill_group();
-        self.done = true;
-        if let Some(group) = self.group.clone() {
+        if let Some(group) = self.group.clone().filter(|_| !self.done) {
             remove(group).await;
         }
-        Ok(Exit::of(status, oom))
+        self.done = true;
+        Ok(Exit::of(status, self.oom))
     }
 
     /// Kills every process of the sandbox and waits for its end.

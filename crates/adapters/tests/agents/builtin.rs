@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::drive::{Driven, TOKEN, drive, drive_until, session};
 use crate::gateway::{Gateway, Reply, call, message};
-use crate::support::{Stage, alive, bare, sandbox, until, write};
+use crate::support::{Stage, alive, bare, no_group, sandbox, until, write};
 
 fn spec(stage: &Stage, script: Vec<Reply>) -> (Spec, Gateway) {
     let mut spec = stage.spec("");
@@ -163,6 +163,7 @@ async fn dropping_a_session_kills_its_commands() {
         }
     }
     until("the command is gone", || !alive(&marker)).await;
+    until("its group is gone", || no_group(&stage.name)).await;
 }
 
 #[tokio::test]

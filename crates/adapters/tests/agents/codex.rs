@@ -73,6 +73,13 @@ async fn real_codex_does_a_job_behind_walls() {
 }
 
 #[tokio::test]
+async fn real_codex_does_a_job_without_walls() {
+    let stage = Stage::new();
+    let Some(codex) = real("real_codex_does_a_job_without_walls") else { return };
+    job(&stage, &bare(&stage).await, &codex).await;
+}
+
+#[tokio::test]
 async fn real_codex_says_when_the_budget_is_spent() {
     let stage = Stage::new();
     let Some(codex) = real("real_codex_says_when_the_budget_is_spent") else { return };

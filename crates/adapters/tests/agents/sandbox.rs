@@ -6,7 +6,7 @@ use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
 use adapters::sandbox::{Level, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Stage, alive, bare, run, sandbox, until, write};
+use crate::support::{Stage, alive, bare, launcher, no_group, run, sandbox, until, write};
 
 #[tokio::test]
 async fn the_host_network_is_out_of_reach() {
@@ -94,12 +94,15 @@ async fn only_own_processes_and_own_environment_show() {
     else {
         return;
     };
-    let mut spec = stage.spec("ls /proc | grep -c '^[0-9]'; id -u; env | sort");
+    let mut spec =
+        stage.spec("ls /proc | grep -c '^[0-9]'; id -u; for n in {3..300}; do [ -e /proc/$$/fd/$n ] && echo open $n; done; echo fds; unshare -U true; env | sort");
     spec.env = vec![("GREETING".to_owned(), "hello world".to_owned())];
     let ran = run(&sandbox, &spec).await;
     let lines: Vec<_> = ran.out.lines().collect();
     assert!(lines[0].parse::<u32>().unwrap() <= 4 && lines[1] == "1000", "{}", ran.out);
-    let names: Vec<_> = lines[2..].iter().map(|line| line.split('=').next().unwrap()).collect();
+    assert_eq!(lines[2], "fds", "inherited descriptors");
+    assert!(ran.err.contains("unshare"), "a user namespace can be made inside: {}", ran.err);
+    let names: Vec<_> = lines[3..].iter().map(|line| line.split('=').next().unwrap()).collect();
     let expect =
         ["GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0", "GIT_OPTIONAL_LOCKS", "GREETING"];
     let shells = ["HOME", "LANG", "PATH", "PWD", "SHLVL", "TMPDIR", "USER", "_"];
@@ -135,6 +138,7 @@ async fn dropping_a_run_kills_it() {
     until("the daemon is up", || alive(&marker)).await;
     drop(running);
     until("the daemon is gone", || !alive(&marker)).await;
+    until("its group is gone", || no_group(&stage.name)).await;
 }
 
 #[tokio::test]
@@ -231,4 +235,20 @@ async fn a_program_that_is_not_there_says_so() {
     spec.program = vec!["no-such-agent".to_owned()];
     let ran = run(&sandbox, &spec).await;
     assert!(ran.exit.code == Some(1) && ran.err.contains("no-such-agent"), "{:?} {}", ran.exit, ran.err);
+}
+
+#[tokio::test]
+async fn when_the_daemon_is_killed_its_sandboxes_die() {
+    let stage = Stage::new();
+    let test = "when_the_daemon_is_killed_its_sandboxes_die";
+    let Some(_sandbox) = sandbox(&stage, test, Level::Walled).await else { return };
+    let marker = format!("{}-orphan", stage.name);
+    for path in ["/usr/bin:/bin", "/nonexistent"] {
+        let mut daemon = tokio::process::Command::new(launcher());
+        daemon.args(["hold", stage.dir.path().to_str().unwrap(), &marker]).env("PATH", path);
+        let mut daemon = daemon.kill_on_drop(true).spawn().unwrap();
+        until("the agent runs", || alive(&format!("{marker}\0"))).await;
+        daemon.kill().await.unwrap();
+        until("the agent is gone", || !alive(&marker)).await;
+    }
 }

@@ -142,3 +142,9 @@ pub fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
+
+/// Whether the control group of that name was removed: another can be made.
+pub fn no_group(name: &str) -> bool {
+    let made = base::cgroup::Cgroups::discover().create(name, base::cgroup::Limits::default());
+    made.map_or_else(|error| error.kind() == std::io::ErrorKind::Unsupported, |group| group.remove())
+}
