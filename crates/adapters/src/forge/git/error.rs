@@ -95,12 +95,14 @@ pub enum Error {
     #[error("{0} is a landing branch; only land() may move it")]
     LandingBranch(String),
     /// Others landed faster than we could merge, many times in a row.
-    #[error("{branch} moved {tries} times while landing; try again later")]
+    #[error("{branch} was taken {tries} times while pushing; try again later. The last answer was: {last}")]
     Busy {
         /// The branch.
         branch: String,
         /// How often.
         tries: u32,
+        /// What git said last; a lock file that stays must be removed from the remote by a person.
+        last: String,
     },
 }
 

@@ -77,22 +77,27 @@ impl GitForge {
             return Err(Error::LandingBranch(name.to_owned()));
         }
         let _held = self.lock(&workspace.root).await;
-        if let Some(have) = self.remote_head(remote, name).await? {
-            if have == *head {
-                return Ok(());
+        let mut last = String::new();
+        for tries in 0..MAX_TRIES {
+            wait_before(tries, head).await;
+            match self.remote_head(remote, name).await? {
+                Some(have) if have == *head => return Ok(()),
+                Some(have) => {
+                    self.fetch(&dir, remote, name).await?;
+                    if !self.contains(&dir, head, &have).await? {
+                        return Err(Error::Diverged { branch: name.to_owned(), have, head: head.clone() });
+                    }
+                }
+                None => {}
             }
-            self.fetch(&dir, remote, name).await?;
-            if !self.contains(&dir, head, &have).await? {
-                return Err(Error::Diverged { branch: name.to_owned(), have, head: head.clone() });
+            match self.push(&dir, remote, head, name).await? {
+                Push::Done => return Ok(()),
+                // An earlier call that was given up may still be pushing the same thing.
+                Push::Rejected(error) if lost_race(&error) => last = error.to_string(),
+                Push::Rejected(error) => return Err(error),
             }
         }
-        match self.push(&dir, remote, head, name).await? {
-            Push::Done => Ok(()),
-            Push::Rejected(error) => match self.remote_head(remote, name).await? {
-                Some(have) if have == *head => Ok(()),
-                Some(_) | None => Err(error),
-            },
-        }
+        Err(Error::Busy { branch: name.to_owned(), tries: MAX_TRIES, last })
     }
 
     /// Brings `head`, a commit of `workspace`, onto `branch` of `remote` and nothing else. Never forced; a push
@@ -114,6 +119,7 @@ impl GitForge {
         if !self.has_commit(&dir, head).await? {
             return Err(Error::NoCommit(head.clone()));
         }
+        let mut last = String::new();
         for tries in 0..MAX_TRIES {
             wait_before(tries, head).await;
             let main = self.fetch(&dir, remote, branch).await?;
@@ -130,10 +136,11 @@ impl GitForge {
                         // Nobody overtook us: the remote refuses for a reason of its own.
                         return Err(error);
                     }
+                    last = error.to_string();
                 }
             }
         }
-        Err(Error::Busy { branch: branch.to_owned(), tries: MAX_TRIES })
+        Err(Error::Busy { branch: branch.to_owned(), tries: MAX_TRIES, last })
     }
 
     async fn land_step(
@@ -190,8 +197,17 @@ impl GitForge {
 
     async fn push(&self, dir: &Path, remote: &str, sha: &Sha, branch: &str) -> Result<Push, Error> {
         let spec = format!("{}:refs/heads/{}", names::sha(sha)?, names::branch(branch)?);
-        let args = ["push", "--quiet", "--no-verify", "--no-signed", "--", names::remote(remote)?, &spec];
-        let output = self.git.bare(dir).args(args).run().await?;
+        let remote = names::remote(remote)?.to_owned();
+        let (git, dir) = (self.git.clone(), dir.to_owned());
+        // A push that was begun is finished, also when nobody waits for it any more: ended half way it could
+        // leave its lock on the remote's branch, and nobody would ever land there again.
+        let pushing = tokio::spawn(async move {
+            let args = ["push", "--quiet", "--no-verify", "--no-signed", "--", &remote, &spec];
+            git.bare(&dir).args(args).run().await
+        });
+        let lost =
+            |_| Error::io("finish a push with", &self.git.program)(std::io::Error::other("shutting down"));
+        let output = pushing.await.map_err(lost)??;
         Ok(if output.code == 0 { Push::Done } else { Push::Rejected(output.failure()) })
     }
 
@@ -218,6 +234,12 @@ enum Push {
 /// told so before either has moved it.
 fn lost_race(error: &Error) -> bool {
     let text = error.to_string();
+    if ["Permission denied", "Read-only file system", "No space left"]
+        .iter()
+        .any(|words| text.contains(words))
+    {
+        return false;
+    }
     [
         "cannot lock ref",
         "failed to update ref",
