@@ -71,6 +71,7 @@ const RETRY: &str = "UPDATE effects SET status = 'pending', not_before = {now} +
 const END: &str = "UPDATE effects SET status = $4, done_at = $5, last_error = coalesce($6, last_error),
         lease_owner = NULL, lease_until = NULL
     WHERE id = $1 AND lease_owner = $2 AND tries = $3 AND status = 'claimed'";
+const NEXT: &str = "SELECT min(not_before) - {now} AS wait_us FROM effects WHERE status = 'pending'";
 const BY_RUN: &str = "SELECT id, kind, status, tries, last_error, created_at, done_at FROM effects
     WHERE run = $1 ORDER BY seq LIMIT $2";
 const OWED: &str = "SELECT count(*) AS n FROM effects WHERE status IN ('pending', 'claimed')";
@@ -96,6 +97,14 @@ impl Store {
         let mut rows: Vec<&Row> = committed.rows(0).iter().collect();
         rows.sort_by_key(|row| row.int("seq").unwrap_or_default());
         rows.into_iter().map(claimed).collect()
+    }
+
+    /// How long it is until an effect is due: zero when one is, `None` when none waits.
+    pub async fn next_effect_in(&self) -> Result<Option<Millis>> {
+        let rows = self.db.read(NEXT, vec![]).await?;
+        let wait_us = rows.first().map_or(Ok(None), |row| row.opt_int("wait_us"))?;
+        // Rounded up, so that whoever sleeps that long does not wake too early.
+        Ok(wait_us.map(|us| Millis(u64::try_from(us).unwrap_or(0).div_ceil(1_000))))
     }
 
     /// Effects whose lease has ended while they were being performed: their performer is lost. They stay as

@@ -2,11 +2,11 @@
 
 use crate::db::Row;
 use crate::row::{at, json, name, page};
-use crate::run::NoCursor;
 use crate::{Result, Store, params};
 use domain::event::Event;
 use domain::{ProjectName, RunId, Timestamp};
-use std::fmt;
+
+pub use crate::cursor::EventCursor;
 
 /// An event as it stands in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +21,6 @@ pub struct StoredEvent {
     pub project: ProjectName,
     /// What.
     pub event: Event,
-}
-
-/// A place in the feed. The default is before the first event. As text (`TX-SEQ`) it is the feed's event id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EventCursor {
-    tx: i64,
-    seq: i64,
 }
 
 const SINCE: &str = "SELECT tx, seq, at, run, project, data FROM events
@@ -69,35 +62,4 @@ fn event(row: &Row) -> Result<StoredEvent> {
         project: name(row, "project")?,
         event: json(row, "data")?,
     })
-}
-
-impl fmt::Display for EventCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.tx, self.seq)
-    }
-}
-
-impl std::str::FromStr for EventCursor {
-    type Err = NoCursor;
-
-    fn from_str(text: &str) -> Result<Self, NoCursor> {
-        let no_cursor = || NoCursor(text.to_owned());
-        let (tx, seq) = text.split_once('-').ok_or_else(no_cursor)?;
-        let number = |digits: &str| digits.parse::<i64>().ok().filter(|n| *n >= 0).ok_or_else(no_cursor);
-        Ok(Self { tx: number(tx)?, seq: number(seq)? })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_and_written_back() {
-        let cursor = EventCursor { tx: 7, seq: 12 };
-        assert_eq!(cursor.to_string().parse(), Ok(cursor));
-        for wrong in ["", "7", "7-", "-1-2", "a-b", "1-2-3"] {
-            assert!(wrong.parse::<EventCursor>().is_err(), "{wrong:?}");
-        }
-    }
 }

@@ -10,6 +10,7 @@ pub mod activity;
 pub mod budget;
 pub mod call;
 pub mod containment;
+pub mod cursor;
 pub mod db;
 pub mod decision;
 pub mod effect;

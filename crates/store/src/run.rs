@@ -8,7 +8,8 @@ use domain::containment::{Containments, Scope};
 use domain::run::{Outcome, Prior, Run};
 use domain::{IssueId, ProjectName, RunId, Timestamp};
 use std::collections::BTreeMap;
-use std::fmt;
+
+pub use crate::cursor::RunCursor;
 
 /// The most runs that may be open at once and still be listed whole.
 const MAX_OPEN: u32 = 20_000;
@@ -44,13 +45,6 @@ pub struct Filter {
     pub parent: Option<RunId>,
     /// Only those that are not over.
     pub open_only: bool,
-}
-
-/// A place in a list of runs, newest first. As text: what clients hand back to go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunCursor {
-    created_at: Timestamp,
-    id: String,
 }
 
 /// One line of a list.
@@ -282,25 +276,4 @@ fn stored(row: &Row) -> Result<StoredRun> {
 
 fn runs(rows: &[Row]) -> Result<Vec<StoredRun>> {
     rows.iter().map(stored).collect()
-}
-
-impl fmt::Display for RunCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.created_at.0, self.id)
-    }
-}
-
-/// Why a text is not a cursor.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a cursor; use the one that came with the page before")]
-pub struct NoCursor(pub String);
-
-impl std::str::FromStr for RunCursor {
-    type Err = NoCursor;
-
-    fn from_str(text: &str) -> Result<Self, NoCursor> {
-        let (created_at, id) = text.split_once('.').ok_or_else(|| NoCursor(text.to_owned()))?;
-        let created_at = created_at.parse().map_err(|_| NoCursor(text.to_owned()))?;
-        Ok(Self { created_at: Timestamp(created_at), id: id.to_owned() })
-    }
 }

@@ -28,8 +28,9 @@ use tokio_postgres::{Config, NoTls};
 const CONNECTIONS: usize = 16;
 /// How long a caller waits for a connection before the store counts as unavailable.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a batch is tried before its race is given up.
-const MAX_TRIES: u32 = 5;
+/// How often a statement or batch is tried before its cause is given up: some 120 ms of waiting in all, in
+/// which dead connections are noticed and deadlocked neighbours get through.
+const MAX_TRIES: u32 = 7;
 /// The wait before the second try; doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// Statements sent without waiting for the answer of the one before. `join_all` starts up to thirty futures
@@ -75,11 +76,12 @@ impl Postgres {
     }
 
     pub(super) async fn read(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>> {
-        let first = self.try_read(sql, &params).await;
-        match first {
-            // A connection that sat in the pool may have died there; a read may simply be done again.
-            Err(failure) if failure.lost => self.try_read(sql, &params).await.map_err(|f| f.error),
-            other => other.map_err(|f| f.error),
+        let mut tries = Tries::new();
+        loop {
+            match self.try_read(sql, &params).await {
+                Ok(rows) => return Ok(rows),
+                Err(failure) => tries.again(failure).await?,
+            }
         }
     }
 
@@ -91,18 +93,7 @@ impl Postgres {
     }
 
     pub(super) async fn commit(&self, batch: Batch) -> Result<Committed> {
-        let mut wait = FIRST_WAIT;
-        let mut tries = 1;
-        let answer = loop {
-            match self.try_commit(&batch).await {
-                Ok(committed) => break Ok(committed),
-                Err(failure) if failure.retry() && tries < MAX_TRIES => {
-                    tokio::time::sleep(wait).await;
-                    (wait, tries) = (wait * 2, tries + 1);
-                }
-                Err(failure) => break Err(failure.error),
-            }
-        };
+        let answer = self.commit_uncounted(&batch).await;
         self.counters.count(std::slice::from_ref(&answer));
         if answer.is_ok() {
             self.counters.commit();
@@ -110,6 +101,16 @@ impl Postgres {
         // Also after a refusal: what the undone transaction held back (see `{tx_settled}`) shows now.
         self.hints.ended();
         answer
+    }
+
+    async fn commit_uncounted(&self, batch: &Batch) -> Result<Committed> {
+        let mut tries = Tries::new();
+        loop {
+            match self.try_commit(batch).await {
+                Ok(committed) => return Ok(committed),
+                Err(failure) => tries.again(failure).await?,
+            }
+        }
     }
 
     async fn try_commit(&self, batch: &Batch) -> Result<Committed, Failure> {
@@ -134,6 +135,28 @@ impl Postgres {
         }
         transaction.commit().await.map_err(|e| Failure::of_commit(&e))?;
         Ok(Committed { done })
+    }
+}
+
+/// Tries that are left after a lost race, or when a connection that sat in the pool had died there.
+struct Tries {
+    left: u32,
+    wait: Duration,
+}
+
+impl Tries {
+    fn new() -> Self {
+        Self { left: MAX_TRIES - 1, wait: FIRST_WAIT }
+    }
+
+    /// Waits a little, or gives the error back when `failure` is no reason to try again, or the last.
+    async fn again(&mut self, failure: Failure) -> Result<()> {
+        if self.left == 0 || !failure.retry() {
+            return Err(failure.error);
+        }
+        tokio::time::sleep(self.wait).await;
+        (self.left, self.wait) = (self.left - 1, self.wait * 2);
+        Ok(())
     }
 }
 

@@ -90,7 +90,10 @@ async fn a_retried_effect_waits_and_keeps_its_error(fresh: &Fresh) {
     let store = Store::open(&fresh.url).await.unwrap();
     claimed(&store, "run1", "1", 10).await;
     let held = store.claim_effects("me", 1, LEASE).await.unwrap().remove(0).lease;
+    assert_eq!(store.next_effect_in().await.unwrap(), None);
     store.retry_effect(&held, LEASE, "the disk was full").await.unwrap();
+    let wait = store.next_effect_in().await.unwrap().unwrap();
+    assert!(Millis(0) < wait && wait <= LEASE, "{wait:?}");
     assert!(store.claim_effects("me", 1, LEASE).await.unwrap().is_empty());
     let line = store.effects_of(&"run1".into(), 10).await.unwrap().remove(0);
     assert_eq!((line.status.as_str(), line.tries), ("pending", 1));
@@ -99,6 +102,7 @@ async fn a_retried_effect_waits_and_keeps_its_error(fresh: &Fresh) {
     claimed(&store, "run2", "2", 10).await;
     let held = store.claim_effects("me", 1, LEASE).await.unwrap().remove(0).lease;
     store.retry_effect(&held, Millis(0), "again").await.unwrap();
+    assert_eq!(store.next_effect_in().await.unwrap(), Some(Millis(0)));
     let again = store.claim_effects("me", 1, LEASE).await.unwrap().remove(0);
     assert_eq!((again.lease.tries, again.last_error.as_deref()), (2, Some("again")));
 }

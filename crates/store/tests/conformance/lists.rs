@@ -8,7 +8,8 @@ use domain::{IssueId, Timestamp};
 use std::collections::BTreeMap;
 use store::Store;
 use store::activity::{Activity, MAX_LINES};
-use store::event::{EventCursor, StoredEvent};
+use store::cursor::EventCursor;
+use store::event::StoredEvent;
 
 on_both_engines!(
     the_feed_shows_each_event_once_while_many_write,

@@ -10,7 +10,7 @@ pub(super) struct Failure {
     /// What the caller hears in the end.
     pub(super) error: Error,
     /// The connection is gone, and nothing was committed on it.
-    pub(super) lost: bool,
+    lost: bool,
     /// The server undid the transaction because of a race with another.
     raced: bool,
 }
