@@ -8,6 +8,7 @@ use domain::containment::{Containments, Denied, Identity, Layer, Order, Proof, R
 use domain::token::Claims;
 use domain::{Epoch, OrderId};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -76,7 +77,7 @@ pub(crate) fn start(shared: &Arc<Shared>) {
 
 async fn enforce(shared: Arc<Shared>, enforced: watch::Sender<()>) {
     let mut changes = shared.ledger.changes();
-    let end = shared.tasks.token();
+    let mut over = pin!(over(&shared));
     let mut beat = tokio::time::interval(HEARTBEAT);
     loop {
         // Marked as seen before reading, so that a change during the read is not lost.
@@ -94,7 +95,7 @@ async fn enforce(shared: Arc<Shared>, enforced: watch::Sender<()>) {
         }
         tokio::time::sleep(GAP).await;
         tokio::select! {
-            () = end.cancelled() => return,
+            () = &mut over => return,
             // What could not be proven before is tried again with each beat.
             _ = beat.tick() => { enforced.send_replace(()); }
             changed = changes.changed() => if changed.is_err() {
@@ -103,6 +104,12 @@ async fn enforce(shared: Arc<Shared>, enforced: watch::Sender<()>) {
             }
         }
     }
+}
+
+/// The gateway is told to end, and no call is open any more: until then an order still cuts.
+async fn over(shared: &Shared) {
+    shared.tasks.token().cancelled().await;
+    shared.flights.clear(&Scope::All, shared.config.limits.drain_time).await;
 }
 
 /// Learns `news` and cuts what they deny. False when there was nothing new.

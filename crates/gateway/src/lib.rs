@@ -1,6 +1,6 @@
 //! Admits, forwards, meters and cuts model calls.
 //!
-//! The way of a call: [`door`] identifies the run by its token, asks the containments in memory, picks a route,
+//! The way of a call: `door` identifies the run by its token, asks the containments in memory, picks a route,
 //! sets the most it may cost aside in the [`ledger`], forwards the body as it came, and hands each chunk of the
 //! answer on as it arrives while a tap reads the usage. Whatever happens then, the call is settled exactly once.
 //!

@@ -181,14 +181,16 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let report = self.tap.report();
-        let status = match (report.whole, report.error.is_some(), self.flight.is_cut()) {
+        let ending = self.shared.tasks.token().is_cancelled();
+        let (status, error) = match (report.whole, report.error.is_some(), self.flight.is_cut()) {
             // Clients leave as soon as they have read the last event.
-            (true, false, _) => Status::Done,
-            (true, true, _) => Status::Failed,
-            (false, _, true) => Status::Cut,
-            (false, _, false) => Status::Left,
+            (true, false, _) => (Status::Done, None),
+            (true, true, _) => (Status::Failed, None),
+            (false, _, true) => (Status::Cut, None),
+            (false, _, false) if ending => (Status::Broken, Some("the gateway ended".to_owned())),
+            (false, _, false) => (Status::Left, None),
         };
-        self.end(status, None);
+        self.end(status, error);
     }
 }
 

@@ -226,3 +226,62 @@ async fn both_bodies_are_kept_when_asked() {
         assert!(root.path().join("blobs").join(&name[..2]).join(format!("{name}.gz")).exists());
     }
 }
+
+#[tokio::test]
+async fn a_provider_that_does_not_begin_to_answer_is_given_up() {
+    let provider = Provider::start().await;
+    let mut plan = Plan::provider(provider.base_url());
+    plan.limits.answer_time = Duration::from_millis(50);
+    let house = House::open(plan).await;
+    let ((status, code, _), mut exchange) =
+        tokio::join!(house.refused(house.request(BODY)), provider.accept());
+    assert_eq!((status, code.as_str()), (StatusCode::GATEWAY_TIMEOUT, "provider_silent"));
+    exchange.closed().await;
+    let call = house.ledger.settled().await;
+    assert_eq!((call.status, call.cost), (Status::Broken, call.reserved));
+}
+
+#[tokio::test]
+async fn nothing_is_forwarded_while_the_store_is_down() {
+    let provider = Provider::start().await;
+    let house = House::open(Plan::provider(provider.base_url())).await;
+    house.ledger.with(|state| state.down = true);
+    tokio::select! {
+        _ = provider.accept() => panic!("a call went out without a reservation"),
+        (status, code, _) = house.refused(house.request(BODY)) => {
+            assert_eq!((status, code.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_settlement_that_fails_is_tried_again() {
+    let provider = Provider::start().await;
+    let house = House::open(Plan::provider(provider.base_url())).await;
+    house.ledger.with(|state| state.failing_settlements = 2);
+    let (response, ()) = tokio::join!(house.send(house.request(BODY)), async {
+        let mut exchange = provider.accept().await;
+        exchange.begin().await;
+        exchange.chunk(COMPLETED).await;
+        exchange.end().await;
+    });
+    read(response).await.unwrap();
+    assert_eq!(house.ledger.settled().await.cost, MicroUsd(20));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_after_the_last_event_has_been_answered_whole() {
+    let provider = Provider::start().await;
+    let house = House::open(Plan::provider(provider.base_url())).await;
+    let mut client = Client::over(TcpStream::connect(house.address).await.unwrap()).await;
+    let (response, _exchange) = tokio::join!(client.send(house.request(BODY)), async {
+        let mut exchange = provider.accept().await;
+        exchange.begin().await;
+        exchange.chunk(COMPLETED).await;
+        exchange
+    });
+    response.into_body().frame().await.unwrap().unwrap();
+    client.leave();
+    let call = house.ledger.settled().await;
+    assert_eq!((call.status, call.cost), (Status::Done, MicroUsd(20)));
+}

@@ -104,3 +104,22 @@ async fn an_order_cuts_a_stream_whose_client_does_not_read() {
     let receipts = house.ledger.until(|s| (s.receipts.len() >= 2).then(|| s.receipts.clone())).await;
     assert!(receipts.iter().all(|r| matches!(r.proof, Proof::Verified { .. })), "{receipts:?}");
 }
+
+#[tokio::test]
+async fn an_order_still_cuts_while_the_gateway_drains() {
+    let provider = Provider::start().await;
+    let house = House::open(Plan::provider(provider.base_url())).await;
+    let (response, _exchange) = tokio::join!(house.send(house.request(BODY)), async {
+        let mut exchange = provider.accept().await;
+        exchange.begin().await;
+        exchange
+    });
+    let draining = house.tasks.drain(Duration::from_secs(20));
+    let cutting = async {
+        house.ledger.contain(order(Scope::All));
+        assert!(read(response).await.is_err());
+    };
+    let (drained, ()) = tokio::join!(draining, cutting);
+    assert_eq!(drained.abandoned, 0);
+    assert_eq!(house.ledger.settled().await.status, Status::Cut);
+}

@@ -120,3 +120,34 @@ async fn an_open_stream_may_finish_when_the_gateway_is_told_to_end() {
     let drained = house.tasks.drain(std::time::Duration::from_secs(10)).await;
     assert_eq!((drained.abandoned, house.tasks.panics()), (0, 0));
 }
+
+#[tokio::test]
+async fn a_body_that_dawdles_is_given_up() {
+    let mut plan = Plan::rehearsal(TALK);
+    plan.limits.body_time = std::time::Duration::from_millis(50);
+    let house = House::open(plan).await;
+    let mut socket = TcpStream::connect(house.address).await.unwrap();
+    let token = house.token(&claims());
+    let head = format!(
+        "POST /v1/responses HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {token}\r\ncontent-length: 9\r\n\r\n{{"
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_a_free_place() {
+    let mut plan = Plan::rehearsal(TALK);
+    plan.limits.connections = 1;
+    let house = House::open(plan).await;
+    let mut first = Client::over(TcpStream::connect(house.address).await.unwrap()).await;
+    read(first.send(plain("GET", "/healthz")).await).await.unwrap();
+    let mut second = Client::over(TcpStream::connect(house.address).await.unwrap()).await;
+    let mut waiting = std::pin::pin!(second.send(plain("GET", "/healthz")));
+    let soon = std::time::Duration::from_millis(100);
+    assert!(tokio::time::timeout(soon, &mut waiting).await.is_err(), "the place is taken");
+    first.leave();
+    assert_eq!(waiting.await.status(), StatusCode::OK);
+}

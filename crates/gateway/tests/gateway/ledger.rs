@@ -23,6 +23,10 @@ pub struct State {
     /// Reserved and settled, by holder.
     pub money: BTreeMap<String, (u64, u64)>,
     pub receipts: Vec<Receipt>,
+    /// Nothing can be reserved.
+    pub down: bool,
+    /// So many settlements fail before one works.
+    pub failing_settlements: u32,
 }
 
 impl Fake {
@@ -79,8 +83,14 @@ impl Ledger for Fake {
 
     fn settle<'a>(&'a self, call: &'a Call, accounts: &'a [Account]) -> Later<'a, Result<(), Unavailable>> {
         Box::pin(async move {
-            self.with(|state| state.settle(call, accounts));
-            Ok(())
+            self.with(|state| {
+                if state.failing_settlements > 0 {
+                    state.failing_settlements -= 1;
+                    return Err(Unavailable("busy".to_owned()));
+                }
+                state.settle(call, accounts);
+                Ok(())
+            })
         })
     }
 
@@ -103,6 +113,9 @@ impl Ledger for Fake {
 
 impl State {
     fn reserve(&mut self, call: &Call, accounts: &[Account]) -> Result<u32, Refused> {
+        if self.down {
+            return Err(Unavailable("down".to_owned()).into());
+        }
         let current = self.fences.get(&call.identity.run).copied();
         if current.is_some_and(|fence| fence != call.fence) {
             return Err(Refused::Stale { current });
