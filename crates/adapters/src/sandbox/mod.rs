@@ -193,7 +193,12 @@ impl Sandbox {
         }
         let (dirs, identity) = ([spec.workspace_tree.clone(), spec.home.clone()], self.0.identity);
         let tmp = (!self.has_walls()).then(|| spec.home.join("tmp"));
+        let git =
+            spec.git_dir.as_ref().filter(|_| self.has_walls()).map(|_| spec.workspace_tree.join(".git"));
         let work = move || {
+            if let Some(git) = git {
+                make_mount_point(&git).map_err(unfit(&git))?;
+            }
             if let Some(tmp) = tmp {
                 std::fs::create_dir_all(&tmp).map_err(unfit(&tmp))?;
             }
@@ -228,6 +233,17 @@ fn check(spec: &Spec) -> Result<(), Error> {
         return Err(problem(spec, "its program or environment contains a zero byte"));
     }
     Ok(())
+}
+
+/// A directory to mount on. A link or file that an agent left in its place would lead the mount astray.
+fn make_mount_point(path: &Path) -> std::io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => return Ok(()),
+        Ok(_) => std::fs::remove_file(path)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    std::fs::create_dir(path)
 }
 
 fn unfit(path: &Path) -> impl FnOnce(std::io::Error) -> Error {

@@ -79,11 +79,11 @@ async fn a_reviewers_workspace_cannot_be_written() {
         return;
     };
     write(&stage.path("workspace/file"), "old");
-    std::fs::create_dir(stage.path("workspace/.git")).unwrap();
-    let mut spec = stage.spec("cat file; echo new > file; echo new > other; true");
+    std::os::unix::fs::symlink("/tmp/elsewhere", stage.path("workspace/.git")).unwrap();
+    let mut spec = stage.spec("cat file .git/HEAD; echo new > file; echo new > other; true");
     spec.read_only_workspace = true;
     let ran = run(&sandbox, &spec).await;
-    assert_eq!((ran.out.as_str(), ran.exit.code), ("old", Some(0)), "{}", ran.err);
+    assert_eq!((ran.out.as_str(), ran.exit.code), ("oldref: refs/heads/main\n", Some(0)), "{}", ran.err);
     assert_eq!(ran.err.matches("Read-only").count(), 2, "{}", ran.err);
 }
 
