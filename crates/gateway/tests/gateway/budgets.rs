@@ -7,7 +7,8 @@ use domain::call::Status;
 use hyper::StatusCode;
 use std::sync::Arc;
 
-const SLOW: &str = "[[script]]\nname = 'a'\n[[script.turn]]\ntext = 'a b c'\ndelay = '300ms'\nusage = { input = 1, output = 1 }\nrepeat = true\n";
+/// Each call costs exactly what it reserves, so that how fast the first ones end makes no difference.
+const SLOW: &str = "[[script]]\nname = 'a'\n[[script.turn]]\ntext = 'a b c'\ndelay = '300ms'\nusage = { input = 50, output = 100 }\nrepeat = true\n";
 const QUICK: &str =
     "[[script]]\nname = 'a'\n[[script.turn]]\ntext = 'a'\nusage = { input = 1, output = 1 }\nrepeat = true\n";
 /// 50 bytes at 1 micro-dollar and 100 output tokens at 2: reserves 250 micro-dollars.
