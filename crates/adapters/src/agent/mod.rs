@@ -23,6 +23,7 @@ use crate::sandbox::{Sandbox, Spec};
 pub mod builtin;
 pub mod codex;
 mod conversation;
+mod exit;
 
 /// Longest line of an agent's protocol, bytes: Codex was seen to write 1.2 MB, and its output cap allows more.
 pub const MAX_LINE_BYTES: usize = 10 * 1024 * 1024;

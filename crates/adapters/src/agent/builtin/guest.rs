@@ -16,8 +16,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::messages::{FromGuest, Start, ToGuest};
-use super::model::{Answer, Model, Trouble};
+use super::model::{Answer, Model};
 use super::toolbox::{Call, Toolbox};
+use super::trouble::Trouble;
 use crate::agent::{Activity, End, MAX_LINE_BYTES, ToolAnswer};
 
 /// A request to the model is made again this often before the agent gives up.

@@ -19,6 +19,7 @@ mod model;
 mod patch;
 mod sse;
 mod toolbox;
+mod trouble;
 
 /// A command may take this part of the time after which silence counts as a stall.
 const COMMAND_SHARE: f64 = 0.8;
