@@ -1,3 +1,7 @@
-//! The one binary: configuration, command line, wiring.
+//! The binary. Everything is in the library, so that tests can call it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    seawall::cli::main()
+}

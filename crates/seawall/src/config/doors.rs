@@ -1,5 +1,6 @@
 //! `[store]`, `[control]`, `[gateway]`, `state_dir`: where this installation keeps and listens.
 
+use super::problem::{Problem, Show};
 use super::section::{Given, Reader, Section};
 use base::secret::Secret;
 use std::net::SocketAddr;
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub const CONTROL: &str = "127.0.0.1:7700";
 /// Where the gateway door listens unless the file says otherwise.
 pub const GATEWAY: &str = "127.0.0.1:7701";
+/// Where state is kept unless the file says otherwise.
+pub const STATE_DIR: &str = ".seawall";
 /// The longest path that a unix socket's address can hold on Linux, bytes without the closing zero.
 const MAX_SOCKET_PATH: usize = 107;
 
@@ -21,20 +24,38 @@ pub enum StoreUrl {
     Postgres(Secret),
 }
 
+impl StoreUrl {
+    /// The address as the store takes it; it may hold a password.
+    pub fn address(&self) -> Secret {
+        match self {
+            Self::Sqlite(file) => Secret::new(format!("sqlite:{}", file.display())),
+            Self::Postgres(url) => url.clone(),
+        }
+    }
+}
+
 /// Reads `[store]`.
 pub fn store(root: &Section<'_>, reader: &Reader<'_>) -> StoreUrl {
     let dir = reader.source.dir();
     let default = StoreUrl::Sqlite(dir.join("seawall.db"));
     let Some(section) = root.section("store") else { return default };
-    let url = section.parsed("url", |text| store_url(text, dir)).map(|given| given.value);
+    let url = section.parsed("url", |text| store_url(text, dir));
     section.finish();
-    url.unwrap_or(default)
+    let Some(url) = url else { return default };
+    if let (StoreUrl::Postgres(address), false) = (&url.value, url.injected)
+        && has_password(address.expose())
+    {
+        let about = Problem::at(reader.source, &url.span, Show::NameOnly);
+        let mend = "put the address into the environment and write \"$DATABASE_URL\" here";
+        reader.report.add(about.saying(&url.key, "a password is written into a file", mend).warning());
+    }
+    url.value
 }
 
 /// Reads `state_dir`.
 pub fn state_dir(root: &Section<'_>, reader: &Reader<'_>) -> PathBuf {
     let given = root.text("state_dir");
-    let dir = reader.source.dir().join(given.as_ref().map_or(".seawall", |g| &g.value));
+    let dir = reader.source.dir().join(given.as_ref().map_or(STATE_DIR, |g| &g.value));
     let socket = engine::setup::killd_socket(&dir);
     if socket.as_os_str().len() > MAX_SOCKET_PATH {
         let what = format!("{} is too long to hold the kill plane's socket", dir.display());
@@ -75,6 +96,11 @@ pub fn check(control: &Given<SocketAddr>, gateway: &Given<SocketAddr>, reader: &
     }
 }
 
+/// One of the default addresses.
+pub fn loopback(text: &str) -> SocketAddr {
+    text.parse().expect("the default addresses are addresses")
+}
+
 fn store_url(text: &str, dir: &Path) -> Result<StoreUrl, &'static str> {
     if let Some(file) = text.strip_prefix("sqlite:") {
         let file = file.strip_prefix("//").unwrap_or(file);
@@ -89,6 +115,11 @@ fn store_url(text: &str, dir: &Path) -> Result<StoreUrl, &'static str> {
     Err(
         "the store is neither SQLite nor PostgreSQL; write \"sqlite:seawall.db\" or \"postgres://user@host/name\"",
     )
+}
+
+fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or("");
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -4,7 +4,7 @@ use super::agents::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_MAX_TURNS, DEFAULT_STALL_TI
 use super::problem::{Problem, Report, Severity};
 use super::providers::{ANY_MODEL, default_openai};
 use super::workflow::Front;
-use super::{Config, Read, Sandbox, StoreUrl, doors, projects};
+use super::{Config, Reach, Read, Sandbox, StoreUrl, doors, projects};
 use base::env::Env;
 use base::secret::Secret;
 use domain::budget::Limit;
@@ -46,7 +46,8 @@ pub fn read(file: &Path, env: &Env) -> Read {
     };
     let problems = report.into_problems();
     let failed = problems.iter().any(|p| p.severity == Severity::Error);
-    Read { config: config.filter(|_| !failed), problems, known_keys: BTreeSet::new() }
+    let config = config.filter(|_| !failed);
+    Read { reach: Reach::default_of(file), config, problems, known_keys: BTreeSet::new() }
 }
 
 fn config(
@@ -76,9 +77,9 @@ fn config(
     Config {
         file: file.to_owned(),
         store: StoreUrl::Sqlite(dir.join("seawall.db")),
-        control: loopback(doors::CONTROL),
-        gateway: loopback(doors::GATEWAY),
-        state_dir: dir.join(".seawall"),
+        control: doors::loopback(doors::CONTROL),
+        gateway: doors::loopback(doors::GATEWAY),
+        state_dir: dir.join(doors::STATE_DIR),
         sandbox: Sandbox::default(),
         trace_bodies: false,
         providers: [(PROVIDER.to_owned(), default_openai(key, prices))].into(),
@@ -117,8 +118,4 @@ fn fleet(project: &domain::fleet::Project, model: &str, front: &Front) -> Fleet 
         agents: [author, agent(REVIEWER)].map(|a| (a.name.clone(), a)).into(),
         projects: BTreeMap::new(),
     }
-}
-
-fn loopback(text: &str) -> std::net::SocketAddr {
-    text.parse().expect("the default addresses are addresses")
 }

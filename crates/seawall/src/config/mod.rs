@@ -89,9 +89,33 @@ impl Config {
     }
 }
 
+/// What a command needs to reach a running Seawall. Known also when other parts of the configuration are wrong:
+/// stopping must not wait for a mended file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Where the control door listens.
+    pub control: SocketAddr,
+    /// Where state is kept.
+    pub state_dir: PathBuf,
+}
+
+impl Reach {
+    /// Where everything is when `file` says nothing else.
+    pub fn default_of(file: &Path) -> Self {
+        let dir = file.parent().unwrap_or(Path::new("/"));
+        Self { control: doors::loopback(doors::CONTROL), state_dir: dir.join(doors::STATE_DIR) }
+    }
+
+    fn of(config: &Config) -> Self {
+        Self { control: config.control, state_dir: config.state_dir.clone() }
+    }
+}
+
 /// What reading came to.
 #[derive(Debug)]
 pub struct Read {
+    /// Where a running Seawall is reached, as far as the file tells.
+    pub reach: Reach,
     /// The configuration, if no problem is an error.
     pub config: Option<Config>,
     /// Every problem: errors first, then by place.
@@ -101,18 +125,18 @@ pub struct Read {
 }
 
 /// The file to read: the one named, else `seawall.toml`, else `WORKFLOW.md` in `dir`.
-pub fn find(named: Option<&Path>, dir: &Path) -> Result<PathBuf, Problem> {
+pub fn find(named: Option<&Path>, dir: &Path) -> Result<PathBuf, Box<Problem>> {
     if let Some(named) = named {
         return Ok(dir.join(named));
     }
     let candidates = [dir.join(FILE), dir.join(WORKFLOW)];
     candidates.into_iter().find(|file| file.is_file()).ok_or_else(|| {
         let what = format!("there is neither {FILE} nor {WORKFLOW} in {}", dir.display());
-        Problem::of_file(
+        Box::new(Problem::of_file(
             &dir.join(FILE),
             what,
             "write them with `seawall init`, or name one with --config FILE",
-        )
+        ))
     })
 }
 
@@ -127,7 +151,12 @@ pub fn read(file: &Path, env: &Env) -> Read {
             let what = format!("cannot read it: {error}");
             let problem =
                 Problem::of_file(file, what, "check the path, or write the file with `seawall init`");
-            Read { config: None, problems: vec![problem], known_keys: BTreeSet::new() }
+            Read {
+                reach: Reach::default_of(file),
+                config: None,
+                problems: vec![problem],
+                known_keys: BTreeSet::new(),
+            }
         }
     }
 }
@@ -147,7 +176,8 @@ fn of_source(source: &Source, env: &Env) -> Read {
     let known_keys = reader.known.take();
     let problems = report.into_problems();
     let failed = problems.iter().any(|p| p.severity == Severity::Error);
-    Read { config: config.filter(|_| !failed), problems, known_keys }
+    let reach = config.as_ref().map_or_else(|| Reach::default_of(&source.path), Reach::of);
+    Read { reach, config: config.filter(|_| !failed), problems, known_keys }
 }
 
 fn of_table(root: &Section<'_>, reader: &Reader<'_>) -> Option<Config> {

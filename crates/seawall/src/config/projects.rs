@@ -226,7 +226,7 @@ pub fn lone(
             "run it in a git repository, or write a seawall.toml that names the remote (`seawall init`)";
         return Err(vec![Problem::of_file(file, "WORKFLOW.md does not lie in a git repository", mend)]);
     };
-    trackers::served(&front).map_err(|problem| vec![problem])?;
+    trackers::served(&front).map_err(|problem| vec![*problem])?;
     let remote = front.remote.clone().or_else(|| remote::origin(&root));
     let remote = remote.map_or_else(|| root.display().to_string(), |text| absolute(&text, dir));
     let small =

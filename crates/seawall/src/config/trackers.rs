@@ -44,7 +44,7 @@ impl Tracker {
         if self.kind.is_none()
             && let Err(problem) = served(merged.front)
         {
-            merged.reader.report.add(problem);
+            merged.reader.report.add(*problem);
         }
         let beside = workflow.parent().unwrap_or(Path::new("/"));
         let path = match &self.path {
@@ -64,12 +64,12 @@ impl Tracker {
 }
 
 /// Whether the tracker that WORKFLOW.md names is one that is served.
-pub fn served(front: &Front) -> Result<(), Problem> {
+pub fn served(front: &Front) -> Result<(), Box<Problem>> {
     match front.tracker_kind.as_deref() {
         None | Some(FILES) => Ok(()),
         Some(_) => {
             let mend = "write `kind: files` and keep issues as markdown files in a folder";
-            Err(Problem::of_file(&front.file, "", "").saying("tracker.kind", NOT_SERVED, mend))
+            Err(Box::new(Problem::of_file(&front.file, "", "").saying("tracker.kind", NOT_SERVED, mend)))
         }
     }
 }
