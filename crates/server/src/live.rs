@@ -11,7 +11,7 @@ use axum::response::sse::{Event as Sse, KeepAlive, Sse as SseAnswer};
 use domain::RunId;
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use store::event::EventCursor;
+use store::cursor::EventCursor;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::app::App;

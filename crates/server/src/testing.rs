@@ -7,7 +7,7 @@ use domain::issue::IssueRef;
 use domain::review::Ledger;
 use domain::run::{Assignment, Phase, Purpose, Refusal, Run};
 use domain::{Fence, MicroUsd, RunId, Timestamp};
-use store::event::EventCursor;
+use store::cursor::EventCursor;
 
 use crate::records::{ActivityRow, DecisionRow, EventRow};
 

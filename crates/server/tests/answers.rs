@@ -102,7 +102,10 @@ async fn an_order_is_given_shown_and_lifted() {
     assert_eq!((given.status, given.json()["verdict"].as_str()), (StatusCode::ACCEPTED, Some("PARTIAL")));
     let id = given.json()["id"].as_str().unwrap().to_owned();
     let page = house.get(&format!("/orders/{id}")).bearer().send().await.body;
-    assert!(page.contains("data-poll") && page.contains("asked, not proven yet"), "live until every layer answered");
+    assert!(
+        page.contains("data-poll") && page.contains("asked, not proven yet"),
+        "live until every layer answered"
+    );
     let lift = || {
         house
             .request(Method::POST, "/api/v1/lifts")
@@ -190,6 +193,8 @@ async fn a_feed_resumes_after_the_last_event_and_then_follows() {
         [resumed.next().await.unwrap(), resumed.next().await.unwrap()],
         [seen[3].clone(), seen[4].clone()]
     );
+    let number = seen[2].1["seq"].to_string();
+    assert_eq!(Feed::open(&address, &number).await.next().await.unwrap(), seen[3]);
     let newest = house.store.newest_event().await.unwrap().to_string();
     let mut live = Feed::open(&address, &newest).await;
     let mut story = Story::begin(

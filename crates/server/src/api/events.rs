@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
 use domain::RunId;
 use serde::Deserialize;
-use store::event::EventCursor;
+use store::cursor::EventCursor;
 
 use super::extract::Query;
 use crate::app::App;

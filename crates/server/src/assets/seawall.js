@@ -72,6 +72,7 @@ async function refresh() {
     const fresh = page.querySelector("main");
     if (fresh) patch(main, fresh);
     document.title = page.title;
+    say("on", "live");
   } catch {
     say("off", "not live");
   } finally {

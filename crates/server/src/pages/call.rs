@@ -87,16 +87,13 @@ struct Shown {
 
 /// JSON as people read it; the data lines of an event stream one by one; anything else as it is.
 fn pretty(text: &str) -> Shown {
-    let mut shown = match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_else(|_| text.to_owned()),
-        Err(_) if text.starts_with("event:") || text.starts_with("data:") => stream(text),
-        Err(_) => text.to_owned(),
+    let mut shown = match laid_out(text) {
+        Some(json) => json,
+        None if text.starts_with("event:") || text.starts_with("data:") => stream(text),
+        None => text.to_owned(),
     };
     let cut = shown.len() > MAX_ON_PAGE;
-    if cut {
-        let end = (0..=MAX_ON_PAGE).rev().find(|&at| shown.is_char_boundary(at)).unwrap_or(0);
-        shown.truncate(end);
-    }
+    shown.truncate(shown.floor_char_boundary(MAX_ON_PAGE));
     Shown { text: shown, cut }
 }
 
@@ -104,13 +101,7 @@ fn pretty(text: &str) -> Shown {
 fn stream(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
-        let value = line
-            .strip_prefix("data:")
-            .and_then(|data| serde_json::from_str::<serde_json::Value>(data.trim()).ok());
-        match value.and_then(|value| serde_json::to_string_pretty(&value).ok()) {
-            Some(json) => out.push_str(&json),
-            None => out.push_str(line),
-        }
+        out.push_str(&line.strip_prefix("data:").and_then(laid_out).unwrap_or_else(|| line.to_owned()));
         out.push('\n');
         if out.len() > 2 * MAX_ON_PAGE {
             break;
@@ -119,13 +110,55 @@ fn stream(text: &str) -> String {
     out
 }
 
+/// Valid JSON with line breaks, its keys in the order they were sent; `None` for anything else.
+fn laid_out(text: &str) -> Option<String> {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
+    let (mut out, mut depth, mut in_text, mut escaped, mut opened) =
+        (String::new(), 0_usize, false, false, false);
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    for letter in text.chars() {
+        if in_text {
+            in_text = letter != '"' || escaped;
+            escaped = letter == '\\' && !escaped;
+            out.push(letter);
+            continue;
+        }
+        if letter.is_ascii_whitespace() {
+            continue;
+        }
+        let closes = matches!(letter, '}' | ']');
+        depth -= usize::from(closes);
+        // Not between the brackets of an empty list or object.
+        if closes != opened {
+            line(&mut out, depth);
+        }
+        opened = matches!(letter, '{' | '[');
+        depth += usize::from(opened);
+        in_text = letter == '"';
+        out.push(letter);
+        match letter {
+            ',' => line(&mut out, depth),
+            ':' => out.push(' '),
+            _ => {}
+        }
+    }
+    Some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn json_is_laid_out_and_streams_line_by_line() {
-        assert_eq!(pretty(r#"{"a":1}"#).text, "{\n  \"a\": 1\n}");
+        assert_eq!(
+            pretty(r#"{"b":[1,{}],"a": "{\"},"}"#).text,
+            "{\n  \"b\": [\n    1,\n    {}\n  ],\n  \"a\": \"{\\\"},\"\n}"
+        );
+        assert_eq!(pretty("[]").text, "[]");
         assert_eq!(pretty("event: x\ndata: {\"a\":1}\n\n").text, "event: x\n{\n  \"a\": 1\n}\n\n");
         assert_eq!(pretty("plain").text, "plain");
     }

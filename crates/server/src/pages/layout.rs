@@ -2,6 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::assets;
+
 /// A breakwater: our mark.
 const MARK: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"><path d="M4 3v14M9 3v14" /><path d="M13 7c1.2-1.3 2.4-1.3 4 0M13 12c1.2-1.3 2.4-1.3 4 0" /></svg>"#;
 /// What a page without a script does instead of following the feed.
@@ -86,9 +88,9 @@ fn head(title: &str, live: bool) -> Markup {
             meta name="color-scheme" content="light dark";
             title { (title) " · Seawall" }
             link rel="icon" href="data:,";
-            link rel="stylesheet" href="/assets/seawall.css";
+            link rel="stylesheet" href={ "/assets/seawall.css?v=" (assets::version()) };
             @if live {
-                script type="module" src="/assets/seawall.js" {}
+                script type="module" src={ "/assets/seawall.js?v=" (assets::version()) } {}
                 noscript { meta http-equiv="refresh" content=(RELOAD_S); }
             }
         }

@@ -140,12 +140,13 @@ fn receipt(layer: Layer, receipt: Option<&ReceiptView>) -> Markup {
         Some(Proof::Verified { by }) => (Tone::Good, "verified", by.as_str()),
         Some(Proof::Unverified { why }) => (Tone::Bad, "not proven", why.as_str()),
     };
+    let answered = receipt.filter(|r| r.proof != Proof::Requested);
     html! {
         tr id={ "layer-" (layer.name()) } {
             th scope="row" { b { (layer.name()) } span.second { (reaches(layer)) } }
             td { (tag(tone, word)) }
             td.grow.wide { (text) }
-            td.num data-label="after" { @if let Some(r) = receipt { time datetime=(r.at) title=(full(r.at)) { (span(r.after_us / 1_000)) } } @else { "–" } }
+            td.num data-label="after" { @if let Some(r) = answered { time datetime=(r.at) title=(full(r.at)) { (span(r.after_us / 1_000)) } } @else { "–" } }
         }
     }
 }

@@ -96,6 +96,7 @@ pub fn event_tone(kind: &str, line: &str) -> Tone {
 pub fn ago(at: Time, now: Timestamp) -> Markup {
     let text = match now.since(at.0).0 {
         0..1_000 => "just now".to_owned(),
+        ms @ 1_000..60_000 => format!("{} s ago", ms / 1_000),
         ms => format!("{} ago", span(coarse(ms))),
     };
     html! { time datetime=(at) title=(full(at)) { (text) } }
@@ -103,7 +104,7 @@ pub fn ago(at: Time, now: Timestamp) -> Markup {
 
 /// Without the smaller unit, which nobody needs of the past.
 fn coarse(ms: u64) -> u64 {
-    const UNITS: [u64; 3] = [3_600_000, 60_000, 1_000];
+    const UNITS: [u64; 2] = [3_600_000, 60_000];
     UNITS
         .into_iter()
         .find(|unit| ms >= 10 * unit || (ms >= *unit && *unit < 3_600_000))

@@ -1,19 +1,21 @@
 //! What the door reads of the store, in the shapes that pages and answers are made of. Nothing here writes.
 
 mod activity;
+mod row;
+
+pub use row::{ActivityRow, DecisionRow, EventRow, RunPage, RunRow};
 
 use std::sync::Arc;
 
 use domain::call::Call;
 use domain::containment::Containments;
-use domain::event::Event;
 use domain::fleet::Fleet;
-use domain::run::{Purpose, Refusal, Run};
-use domain::{CallId, MicroUsd, OrderId, ProjectName, RunId, Timestamp};
+use domain::run::Purpose;
+use domain::{CallId, MicroUsd, OrderId, RunId, Timestamp};
 use store::Store;
-use store::event::{EventCursor, StoredEvent};
-use store::run::{Filter, Found, RunCursor, RunLine};
-use wire::{EventView, RunState, Spend};
+use store::cursor::{EventCursor, RunCursor};
+use store::run::{Filter, Found};
+use wire::{RunState, Spend};
 
 use crate::error::ApiError;
 
@@ -21,71 +23,6 @@ use crate::error::ApiError;
 pub const MAX_EVENTS: u32 = 1_000;
 /// Pages looked through for runs that have ended before a short page is handed out.
 const MAX_LOOKS: usize = 8;
-
-/// A run with what its calls came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunRow {
-    /// The state row.
-    pub run: Run,
-    /// What it spent.
-    pub spend: Spend,
-}
-
-/// A page of runs and where the next one begins.
-#[derive(Clone, Debug, Default)]
-pub struct RunPage {
-    /// Newest first.
-    pub rows: Vec<RunRow>,
-    /// What follows, if anything may.
-    pub next: Option<String>,
-}
-
-/// An event with its place in the feed.
-#[derive(Clone, Debug)]
-pub struct EventRow {
-    /// Its place.
-    pub cursor: EventCursor,
-    /// To which run it happened.
-    pub run: RunId,
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub event: Event,
-}
-
-/// Something an agent did between two model turns: a tool it used, a line it wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActivityRow {
-    /// Its own name, unique; also its span id.
-    pub id: String,
-    /// In which attempt.
-    pub attempt: u32,
-    /// Whether it used a tool, which makes it a span.
-    pub tool: bool,
-    /// One line: the tool with its arguments, the text.
-    pub line: String,
-    /// `done`, `failed`; empty for what has no outcome.
-    pub status: &'static str,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Timestamp,
-}
-
-/// Why an issue is not being worked on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DecisionRow {
-    /// Of which project.
-    pub project: ProjectName,
-    /// The tracker's id, and what people call the issue.
-    pub names: [String; 2],
-    /// Its title.
-    pub title: String,
-    /// Why it is not worked on.
-    pub refusal: Refusal,
-    /// Since when for this reason.
-    pub at: Timestamp,
-}
 
 /// The store, as the door reads it.
 #[derive(Clone)]
@@ -139,7 +76,7 @@ impl Records {
                 return Err(ApiError::not_found(format!("{name} could be any of {}", ids.join(", "))));
             }
         };
-        let spend = spend(self.store.spend(&stored.run.id).await?);
+        let spend = row::spend(self.store.spend(&stored.run.id).await?);
         Ok(RunRow { run: stored.run, spend })
     }
 
@@ -192,7 +129,9 @@ impl Records {
     /// What the agent of a run did, oldest first; of more than `limit` the newest.
     pub async fn activity(&self, run: &RunId, limit: u32) -> Result<Vec<ActivityRow>, ApiError> {
         let lines = self.store.last_activity(run, limit).await?;
-        Ok(lines.iter().map(|line| activity::row(run, line)).collect())
+        // Turns and tokens are told better by the calls.
+        let told_elsewhere = |kind: &str| matches!(kind, "turn" | "usage");
+        Ok(lines.iter().filter(|l| !told_elsewhere(&l.kind)).map(|line| activity::row(run, line)).collect())
     }
 
     /// Budgets in their current windows.
@@ -262,33 +201,4 @@ pub fn sum<'a>(rows: impl IntoIterator<Item = &'a RunRow>) -> Spend {
         cost_micro_usd: MicroUsd::plus(sum.cost_micro_usd, row.spend.cost_micro_usd),
         rehearsal: sum.rehearsal || row.spend.rehearsal,
     })
-}
-
-fn spend(of: store::call::Spend) -> Spend {
-    Spend { calls: of.calls, tokens: of.usage, cost_micro_usd: of.cost, rehearsal: of.rehearsal }
-}
-
-impl From<RunLine> for RunRow {
-    fn from(line: RunLine) -> Self {
-        Self { run: line.stored.run, spend: spend(line.spend) }
-    }
-}
-
-impl From<StoredEvent> for EventRow {
-    fn from(stored: StoredEvent) -> Self {
-        Self { cursor: stored.cursor, run: stored.run, at: stored.at, event: stored.event }
-    }
-}
-
-impl EventRow {
-    /// The number that the API shows for it: the last part of its place.
-    pub fn seq(&self) -> u64 {
-        let place = self.cursor.to_string();
-        place.rsplit('-').next().and_then(|seq| seq.parse().ok()).unwrap_or_default()
-    }
-
-    /// As the API shows it.
-    pub fn view(&self) -> EventView {
-        EventView::of_run(self.seq(), self.at, &self.run, &self.event)
-    }
 }

@@ -21,11 +21,11 @@ use store::Store;
 /// What an agent could write to attack the page.
 pub const HOSTILE: &str = "<script>alert('title')</script> & \"quotes\"";
 
-const AUTHOR: (&str, &str) = ("payments-author", "payments");
+pub(super) const AUTHOR: (&str, &str) = ("payments-author", "payments");
 
 pub async fn write(store: &Store, control: &impl Control, blobs: &Path, now: Timestamp) {
     issues(store, now).await;
-    landed(store, blobs, now).await;
+    super::landed::write(store, blobs, now).await;
     in_review(store, now).await;
     at_work(store, now).await;
     waiting(store, now).await;
@@ -34,11 +34,11 @@ pub async fn write(store: &Store, control: &impl Control, blobs: &Path, now: Tim
     contained_team(store, control, now).await;
 }
 
-fn sha(digit: &str) -> Sha {
+pub(super) fn sha(digit: &str) -> Sha {
     Sha::new(digit.repeat(40).get(..40).unwrap())
 }
 
-fn day_account(holder: Holder, now: Timestamp, usd: u64) -> Account {
+pub(super) fn day_account(holder: Holder, now: Timestamp, usd: u64) -> Account {
     Account { holder, window_start: now.day_start(), limit: MicroUsd(usd * 1_000_000) }
 }
 
@@ -76,7 +76,7 @@ async fn issues(store: &Store, now: Timestamp) {
     store.record_refusals(&"shop".into(), &refusals, ago(now, 4.0)).await.unwrap();
 }
 
-fn change(base: &str, head: &str) -> Change {
+pub(super) fn change(base: &str, head: &str) -> Change {
     let owner = |team: &str, file: &str| Owner {
         team: team.into(),
         reviewer: Some(format!("{team}-reviewer").as_str().into()),
@@ -92,7 +92,7 @@ fn change(base: &str, head: &str) -> Change {
     }
 }
 
-fn finding(
+pub(super) fn finding(
     id: &str,
     priority: Priority,
     round: u32,
@@ -120,7 +120,7 @@ fn finding(
     Finding { id: id.into(), team: "payments".into(), round, head: sha(head), raised, disposition }
 }
 
-async fn keep(blobs: &Path, body: &str) -> Option<String> {
+pub(super) async fn keep(blobs: &Path, body: &str) -> Option<String> {
     use std::io::Write;
     let name = base::digest::sha256_hex(body.as_bytes());
     let dir = blobs.join(&name[..2]);
@@ -132,7 +132,7 @@ async fn keep(blobs: &Path, body: &str) -> Option<String> {
     Some(name)
 }
 
-async fn work(story: &mut Story, turns: u64) {
+pub(super) async fn work(story: &mut Story, turns: u64) {
     for turn in 1..=turns {
         story
             .call(Status::Done, 2.1 + turn as f64, (2_400 + turn * 1_900, turn * 1_500, 180 + turn * 40))
@@ -148,7 +148,14 @@ async fn work(story: &mut Story, turns: u64) {
     }
 }
 
-async fn review(story: &Story, store: &Store, team: &str, round: u32, head: &str, findings: usize) -> Event {
+pub(super) async fn review(
+    story: &Story,
+    store: &Store,
+    team: &str,
+    round: u32,
+    head: &str,
+    findings: usize,
+) -> Event {
     let id = format!("{}v{round}{}", &story.run.id.as_str()[..12], &team[..1]);
     let assignment = Assignment {
         parent: story.run.id.clone(),
@@ -175,88 +182,6 @@ async fn review(story: &Story, store: &Store, team: &str, round: u32, head: &str
     run.wait(0.3);
     run.step(Phase::Ended { outcome, at: run.at }, ended).await;
     Event::ReviewReported { team: team.into(), round, findings }
-}
-
-async fn landed(store: &Store, blobs: &Path, now: Timestamp) {
-    let mut story = Story::begin(
-        store,
-        "7q0m4zt2k9landed",
-        ("SHOP-12", "Round prices half to even before tax"),
-        AUTHOR,
-        ago(now, 52.0),
-    )
-    .await;
-    let request = json!({"model": "large", "stream": true, "input": [{"role": "user", "content": "Work on SHOP-12: round prices half to even before tax."}], "tools": [{"type": "function", "name": "shell"}]});
-    let answer = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"model\":\"rehearsal/large\"}}\n\nevent: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"I look at how the total is put together first. </pre><script>alert(1)</script>\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"usage\":{\"input_tokens\":4300,\"output_tokens\":220}}}\n\n";
-    story.blobs = (keep(blobs, &request.to_string()).await, keep(blobs, answer).await);
-    story.accounts = vec![
-        day_account(Holder::Team("payments".into()), now, 2),
-        day_account(Holder::Agent("payments-author".into()), now, 1),
-    ];
-    story.call(Status::Failed, 1.1, (0, 0, 0)).await;
-    work(&mut story, 6).await;
-    let (first, second) = (change("0a", "3c"), change("0a", "9f"));
-    let events = vec![
-        story.finished("Prices are rounded half to even; the test passes."),
-        Event::ChangeCollected { change: first.clone() },
-    ];
-    story.run.change = Some(first);
-    story.run.round = 1;
-    let in_review =
-        |head: &str| Phase::InReview { head: sha(head), pending: ["payments".into(), "web".into()].into() };
-    story.step(in_review("3c"), events).await;
-    let clean = review(&story, store, "web", 1, "3c", 0).await;
-    let raised = review(&story, store, "payments", 1, "3c", 2).await;
-    let p1 = finding(
-        "payments-1-1",
-        Priority::P1,
-        1,
-        "3c",
-        "Rounding after tax repeats INC-2031",
-        Disposition::Fixed { head: sha("9f") },
-    );
-    let mut p3 = finding(
-        "payments-1-2",
-        Priority::P3,
-        1,
-        "3c",
-        "The helper could live beside the currency table",
-        Disposition::Deferred,
-    );
-    p3.raised.body = "Not urgent: `round_line` is the third helper of its kind.".into();
-    p3.raised.cites.clear();
-    story.run.ledger.findings = vec![p1.clone(), p3.clone()];
-    let why = Wait::Rework { findings: 1 };
-    let events = vec![
-        clean,
-        raised,
-        Event::FindingRaised { finding: p1 },
-        Event::FindingRaised { finding: p3 },
-        Event::Waiting { due: story.at, why: why.clone() },
-    ];
-    story.wait(14.0);
-    story.step(Phase::Waiting { due: story.at, why }, events).await;
-    story.wait(1.0);
-    story.attempt(vec![]).await;
-    work(&mut story, 3).await;
-    story.run.change = Some(second.clone());
-    story.run.round = 2;
-    let events = vec![
-        story.finished("Each line is rounded before the sum."),
-        Event::ChangeCollected { change: second },
-        Event::FindingFixed { id: "payments-1-1".into(), head: sha("9f") },
-    ];
-    story.step(in_review("9f"), events).await;
-    let reports = vec![
-        review(&story, store, "payments", 2, "9f", 0).await,
-        review(&story, store, "web", 2, "9f", 0).await,
-    ];
-    story.wait(11.0);
-    story.step(Phase::Landing { head: sha("9f") }, reports).await;
-    story.step(Phase::Landing { head: sha("9f") }, vec![Event::LandingStarted { head: sha("9f") }]).await;
-    let outcome = Outcome::Landed { head: sha("9f"), main: sha("9f") };
-    story.wait(0.8);
-    story.step(Phase::Ended { outcome: outcome.clone(), at: story.at }, vec![Event::Ended { outcome }]).await;
 }
 
 async fn in_review(store: &Store, now: Timestamp) {

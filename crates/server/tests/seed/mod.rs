@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod day;
+pub mod landed;
 pub mod story;
 
 use domain::fleet::{Agent, Driver, Fleet, Limits, Project, RetryPolicy, Team};

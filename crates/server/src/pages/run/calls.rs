@@ -1,6 +1,6 @@
 //! The calls of a run, one row for each model turn.
 
-use domain::call::Call;
+use domain::call::{Call, Status};
 use maud::{Markup, html};
 
 use crate::pages::words::{call_status, count, money, rehearsal, span};
@@ -24,15 +24,16 @@ pub fn section(calls: &[Call]) -> Markup {
 fn row(call: &Call) -> Markup {
     let first = call.first_byte_at.map_or("–".to_owned(), |at| span(at.since(call.started_at).0));
     let total = call.ended_at.map_or("–".to_owned(), |at| span(at.since(call.started_at).0));
+    let settled = |text: String| if call.status == Status::Open { "–".to_owned() } else { text };
     html! {
         tr id={ "call-" (call.id) } {
             th.tight scope="row" { a href={ "/calls/" (call.id) } { (call.attempt) "." (call.turn) } }
             td { (call.asked) span.second { (call.route) } }
             td { (call_status(call.status)) (rehearsal(call.rehearsal)) @if let Some(error) = &call.error { span.second { (error) } } }
-            td.num data-label="in" { (count(call.usage.input)) }
-            td.num data-label="cached" { (count(call.usage.cached)) }
-            td.num data-label="out" { (count(call.usage.output)) }
-            td.num data-label="cost" { (money(call.cost)) }
+            td.num data-label="in" { (settled(count(call.usage.input))) }
+            td.num data-label="cached" { (settled(count(call.usage.cached))) }
+            td.num data-label="out" { (settled(count(call.usage.output))) }
+            td.num data-label="cost" { (settled(money(call.cost))) }
             td.num data-label="first byte" { (first) }
             td.num data-label="total" { (total) }
             td.tight { a href={ "/calls/" (call.id) } { "request, response" } }

@@ -8,6 +8,7 @@ use axum::extract::State;
 use domain::Timestamp;
 use domain::change::Change;
 use domain::containment::Order;
+use domain::run::Assignment;
 use maud::{Markup, html};
 use wire::{EventView, RunDetail};
 
@@ -34,10 +35,12 @@ pub async fn show(State(app): State<App>, Name(id): Name) -> Answer {
     let order = containments.stopping(&identity).cloned();
     let calls = app.records.calls(&row.run.id, MAX_CALLS).await?;
     let activity = app.records.activity(&row.run.id, MAX_ACTIVITY).await?;
+    let review = row.run.review.clone();
     let trace = load::trace(&app, row.clone()).await?;
     let detail = load::detail(&app, row).await?;
     let body = html! {
         (head(&detail, order.as_ref(), now))
+        (assignment(review.as_ref()))
         (facts(&detail, now))
         (change(&detail))
         (findings::section(&detail.findings))
@@ -82,6 +85,16 @@ fn head(detail: &RunDetail, order: Option<&Order>, now: Timestamp) -> Markup {
             }
         }
     }
+}
+
+fn assignment(review: Option<&Assignment>) -> Markup {
+    html! { @if let Some(review) = review {
+        p.lead {
+            "Round " (review.round) " for " (review.team) ": judges "
+            span.mono title=(review.head) { (review.head.short()) } " on " span.mono title=(review.base) { (review.base.short()) }
+            @if !review.files.is_empty() { ", " (plural(review.files.len(), "file")) }
+        }
+    } }
 }
 
 fn facts(detail: &RunDetail, now: Timestamp) -> Markup {
