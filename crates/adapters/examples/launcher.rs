@@ -42,9 +42,9 @@ fn hold(args: &[String]) -> Result<i32, String> {
         let launcher = std::env::current_exe().map_err(|error| error.to_string())?;
         let sandbox =
             Sandbox::discover(&Env::process(), dir, &launcher).await.map_err(|error| error.to_string())?;
-        let script = format!("(setsid bash -c 'exec -a {marker} sleep 1000' &); sleep 1000");
+        let script = format!("(setsid bash -c 'exec -a {marker}-agent sleep 1000' &); sleep 1000");
         let spec = Spec {
-            name: format!("hold-{}", std::process::id()),
+            name: format!("{marker}-group"),
             workspace_tree: dir.join("workspace"),
             git_dir: None,
             read_only: Vec::new(),

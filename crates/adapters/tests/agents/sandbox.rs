@@ -6,7 +6,7 @@ use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
 use adapters::sandbox::{Level, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Stage, alive, bare, launcher, no_group, run, sandbox, until, write};
+use crate::support::{Stage, alive, bare, launcher, no_group, remove_group, run, sandbox, until, write};
 
 #[tokio::test]
 async fn the_host_network_is_out_of_reach() {
@@ -247,8 +247,11 @@ async fn when_the_daemon_is_killed_its_sandboxes_die() {
         let mut daemon = tokio::process::Command::new(launcher());
         daemon.args(["hold", stage.dir.path().to_str().unwrap(), &marker]).env("PATH", path);
         let mut daemon = daemon.kill_on_drop(true).spawn().unwrap();
-        until("the agent runs", || alive(&format!("{marker}\0"))).await;
+        let agent = format!("{marker}-agent\0");
+        until("the agent runs", || alive(&agent)).await;
         daemon.kill().await.unwrap();
-        until("the agent is gone", || !alive(&marker)).await;
+        until("the agent is gone", || !alive(&agent)).await;
+        // Nobody was left to remove the group.
+        until("its group is empty", || remove_group(&format!("{marker}-group"))).await;
     }
 }

@@ -148,3 +148,14 @@ pub fn no_group(name: &str) -> bool {
     let made = base::cgroup::Cgroups::discover().create(name, base::cgroup::Limits::default());
     made.map_or_else(|error| error.kind() == std::io::ErrorKind::Unsupported, |group| group.remove())
 }
+
+/// Removes the empty group of that name without limits, found beside one made for the purpose.
+pub fn remove_group(name: &str) -> bool {
+    let limits = base::cgroup::Limits::default();
+    let Ok(twin) = base::cgroup::Cgroups::discover().create(&format!("{name}-twin"), limits) else {
+        return true;
+    };
+    let kill_dir = twin.kill_dir.as_ref().map(|dir| dir.with_file_name(name));
+    let removed = base::cgroup::Group { kill_dir, ..base::cgroup::Group::default() }.remove();
+    twin.remove() && removed
+}
