@@ -227,7 +227,12 @@ impl From<killd::client::Error> for Error {
     fn from(error: killd::client::Error) -> Self {
         match error {
             killd::client::Error::Refused { order, why } => Self::Refused { order, why },
-            other => Self::Down(base::error::chain(&other)),
+            other @ (killd::client::Error::Connect { .. }
+            | killd::client::Error::Closed
+            | killd::client::Error::TimedOut { .. }
+            | killd::client::Error::TooLong { .. }
+            | killd::client::Error::Failed { .. }
+            | killd::client::Error::Unexpected { .. }) => Self::Down(base::error::chain(&other)),
         }
     }
 }

@@ -12,7 +12,7 @@ mod kill_plane;
 pub mod order;
 mod perform;
 mod reconcile;
-mod setup;
+pub mod setup;
 mod start;
 mod submit;
 mod wake;
@@ -24,10 +24,11 @@ pub use start::StartError;
 use adapters::forge::git::GitForge;
 use adapters::sandbox::Sandbox;
 use attempt::LiveAttempts;
+use base::secret::Secret;
 use base::signing::Signer;
 use base::tasks::Tasks;
-use domain::{EffectId, ProjectName, Timestamp};
-use std::collections::{BTreeMap, HashMap};
+use domain::{EffectId, OrderId, ProjectName, RunId, Timestamp};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Store;
 use wake::Wake;
@@ -47,6 +48,8 @@ pub(crate) struct Inner {
     owner: String,
     tasks: Tasks,
     live: LiveAttempts,
+    /// Tokens that orders revoked, the latest last: a drill replays them to show that they are refused.
+    revoked: Mutex<VecDeque<(OrderId, RunId, Secret)>>,
     /// Something is owed that was not before.
     owed: Wake,
     /// A slot became free, or a wait is over.

@@ -4,16 +4,20 @@
 //! identity and the gateway layer are proven by the gateway, which reads the order from the store.
 
 use crate::Engine;
+use base::secret::Secret;
 use domain::containment::{Containment, Layer, Lift, Mode, Order, Proof, Receipt, Scope};
 use domain::run::Input;
 use domain::{Epoch, OrderId, RunId, Timestamp};
 use killd::protocol;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// What an agent is given to leave things tidy when it is stopped softly.
 const SOFT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the store may take to tell the last epoch before the kill plane is asked instead.
 const STORE_PATIENCE: Duration = Duration::from_millis(500);
+/// Revoked tokens kept for replay.
+const MAX_REVOKED: usize = 1_000;
 /// How often an order is recorded anew because another one was recorded meanwhile.
 const MAX_TRIES: u32 = 20;
 
@@ -54,6 +58,7 @@ impl Engine {
             given_at: self.now(),
         };
         tracing::warn!(order = %order.id, scope = %order.scope, actor, reason, "order given");
+        self.keep_revoked(&order);
         match mode {
             Mode::Hard => {
                 let (runtime, recorded) = tokio::join!(self.stop_processes(&order), self.record(&order));
@@ -103,6 +108,22 @@ impl Engine {
         self.known(scope).await?;
         let open = self.0.store.open_runs().await?;
         Ok(open.into_iter().filter(|s| covers(scope, &s.run)).map(|s| s.run.id).collect())
+    }
+
+    /// The tokens that were live here when the order was given, by run; the latest [`MAX_REVOKED`] of all orders.
+    /// Presenting one at the gateway shows whether the identity layer holds.
+    pub fn revoked_tokens(&self, order: &OrderId) -> Vec<(RunId, Secret)> {
+        let revoked = self.0.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_order = revoked.iter().filter(|(id, ..)| id == order);
+        of_order.map(|(_, run, token)| (run.clone(), token.clone())).collect()
+    }
+
+    fn keep_revoked(&self, order: &Order) {
+        let mut revoked = self.0.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokens = self.0.live.tokens(&order.scope);
+        revoked.extend(tokens.into_iter().map(|(run, token)| (order.id.clone(), run, token)));
+        let surplus = revoked.len().saturating_sub(MAX_REVOKED);
+        revoked.drain(..surplus);
     }
 
     /// Takes over what the kill plane remembers and the store does not: orders given while we were down.

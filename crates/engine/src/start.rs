@@ -1,8 +1,12 @@
 //! Start and drain, in the one order in which nothing comes back that was stopped.
 //!
-//! 1. the folder's lock: one daemon per state folder; 2. the kill plane; 3. its tombstones, taken over
-//! before anything is scheduled; 4. the key that signs run tokens, published; 5. what an earlier process
-//! left behind; 6. the loops.
+//! 1. the kill plane;
+//! 2. its tombstones, taken over before anything is scheduled;
+//! 3. the key that signs run tokens, published;
+//! 4. what an earlier process left behind;
+//! 5. the loops.
+//!
+//! The caller holds the lock of the state folder: one daemon for each.
 
 use crate::attempt::LiveAttempts;
 use crate::kill_plane::KillPlane;
@@ -100,6 +104,7 @@ impl Engine {
             schedule: Wake::new(),
             due: Wake::new(),
             refresh: Wake::new(),
+            revoked: Mutex::default(),
             failures: Mutex::default(),
             troubles: Mutex::new(BTreeMap::new()),
         }));

@@ -1,5 +1,6 @@
 //! The attempts that live in this process, so that an order or a person can reach them.
 
+use base::secret::Secret;
 use domain::containment::{Identity, Scope};
 use domain::{Fence, RunId};
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ struct Shared {
 
 struct Entry {
     identity: Identity,
+    token: Secret,
     interrupt: CancellationToken,
     cancel: CancellationToken,
 }
@@ -40,10 +42,10 @@ impl Default for LiveAttempts {
 
 impl LiveAttempts {
     /// Enters an attempt.
-    pub(crate) fn enter(&self, identity: Identity, fence: Fence) -> Place {
+    pub(crate) fn enter(&self, identity: Identity, fence: Fence, token: Secret) -> Place {
         let (interrupt, cancel) = (CancellationToken::new(), CancellationToken::new());
         let key = (identity.run.clone(), fence);
-        let entry = Entry { identity, interrupt: interrupt.clone(), cancel: cancel.clone() };
+        let entry = Entry { identity, token, interrupt: interrupt.clone(), cancel: cancel.clone() };
         self.change(|entries| _ = entries.insert(key.clone(), entry));
         Place { attempts: self.clone(), key, interrupt, cancel }
     }
@@ -82,6 +84,13 @@ impl LiveAttempts {
         });
     }
 
+    /// The tokens of the attempts that `scope` covers.
+    pub(crate) fn tokens(&self, scope: &Scope) -> Vec<(RunId, Secret)> {
+        let entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let covered = entries.values().filter(|entry| entry.identity.scopes().contains(scope));
+        covered.map(|entry| (entry.identity.run.clone(), entry.token.clone())).collect()
+    }
+
     /// How many live here.
     pub(crate) fn len(&self) -> usize {
         *self.0.count.borrow()
@@ -108,13 +117,17 @@ mod tests {
         Identity { run: run.into(), agent: "author".into(), team: team.into(), project: "shop".into() }
     }
 
+    fn enter(attempts: &LiveAttempts, run: &str, team: &str) -> Place {
+        attempts.enter(identity(run, team), Fence(1), Secret::new("t"))
+    }
+
     #[tokio::test]
     async fn an_interrupt_reaches_the_scope_and_waits_for_it_alone() {
         let attempts = LiveAttempts::default();
-        let (mine, other) =
-            (attempts.enter(identity("a", "pay"), Fence(1)), attempts.enter(identity("b", "web"), Fence(1)));
+        let (mine, other) = (enter(&attempts, "a", "pay"), enter(&attempts, "b", "web"));
         let left = attempts.interrupt(&Scope::Team("pay".into()));
         assert!(mine.interrupt.is_cancelled() && !other.interrupt.is_cancelled());
+        assert_eq!(attempts.tokens(&Scope::All).len(), 2);
         drop(mine);
         left.await;
         assert_eq!(attempts.len(), 1);
@@ -123,7 +136,7 @@ mod tests {
     #[test]
     fn only_the_named_claim_is_cancelled() {
         let attempts = LiveAttempts::default();
-        let place = attempts.enter(identity("a", "pay"), Fence(2));
+        let place = attempts.enter(identity("a", "pay"), Fence(2), Secret::new("t"));
         attempts.cancel(&"a".into(), Fence(1));
         assert!(!place.cancel.is_cancelled());
         attempts.cancel(&"a".into(), Fence(2));

@@ -32,7 +32,7 @@ pub(crate) async fn live(engine: &Engine, run: &Run, task: &Task) -> AttemptEnd 
         Ok(prepared) => prepared,
         Err(failure) => return AttemptEnd::Failed(failure),
     };
-    let entry = engine.0.live.enter(run.identity(), run.fence);
+    let entry = engine.0.live.enter(run.identity(), run.fence, prepared.session.token.clone());
     let end = drive(engine, run, &prepared, &entry.interrupt, &entry.cancel).await;
     drop(entry);
     match end {

@@ -68,11 +68,13 @@ impl Context {
         let Ok(file) = config::find(self.named.as_deref(), &self.dir) else {
             return Ok(Reach::default_of(&self.dir.join(config::FILE)));
         };
-        let read = config::read(&file, &self.env);
-        if read.config.is_none() {
-            self.ui.note(format!("note: {} has errors; see `seawall check`", file.display()))?;
+        if let Some(reach) = config::read(&file, &self.env).reach {
+            return Ok(reach);
         }
-        Ok(read.reach)
+        let reach = Reach::default_of(&file);
+        let (door, dir) = (reach.control, reach.state_dir.display());
+        self.ui.note(format!("note: {} cannot be read; trying {door} and {dir}", file.display()))?;
+        Ok(reach)
     }
 
     /// A client of the control door.

@@ -37,7 +37,7 @@ pub type Ended = Result<Exit, Failure>;
 
 /// Seawall: the control plane between coding agents and the infrastructure they share with people.
 #[derive(Debug, Parser)]
-#[command(name = "seawall", version, about, long_about = None, propagate_version = true)]
+#[command(name = "seawall", version, propagate_version = true)]
 #[command(
     after_help = "Start here:\n  seawall demo      the whole job on this machine, offline, in seconds\n  \
     seawall init      configuration for the repository you stand in\n  seawall doctor    what this machine offers"

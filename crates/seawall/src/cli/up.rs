@@ -1,7 +1,12 @@
-//! `seawall up`: the daemon.
+//! `seawall up`: the daemon, until it is told to end.
 
-use super::{Context, Ended, Failure};
-use std::path::PathBuf;
+use super::{Context, Ended, Exit, Failure};
+use crate::config::Config;
+use crate::daemon::{self, Daemon, Options};
+use base::ids::Ids;
+use engine::Outside;
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Run the daemon: claim issues, run agents, review and land their changes
 #[derive(Clone, Debug, clap::Args)]
@@ -22,9 +27,68 @@ pub struct Args {
     pub insecure_loopback: bool,
 }
 
-/// Runs the daemon until it is told to end.
-pub async fn run(_args: Args, _context: &Context) -> Ended {
-    Err(Failure::failed("`seawall up` is not wired yet"))
+/// Runs the daemon until SIGTERM or Ctrl-C, then drains it. A second signal ends it at once.
+pub async fn run(args: Args, context: &Context) -> Ended {
+    let context = Context { named: args.file.clone().or_else(|| context.named.clone()), ..context.clone() };
+    let config = configured(&args, &context)?;
+    let file = config.file.clone();
+    let outside = Outside { clock: context.clock.clone(), ids: Ids::random(), env: context.env.clone() };
+    let options = Options { insecure_loopback: args.insecure_loopback };
+    let mut term = signal(SignalKind::terminate())?;
+    let daemon = Daemon::start(config, options, outside).await.map_err(not_started)?;
+    announce(&daemon, &file, &args, &context)?;
+    let interrupted = tokio::select! {
+        _ = term.recv() => false,
+        _ = tokio::signal::ctrl_c() => true,
+    };
+    context.ui.note("ending: attempts are stopped, and tried again after the next start")?;
+    tokio::select! {
+        () = daemon.drain() => {}
+        _ = term.recv() => return Ok(Exit::Interrupted),
+        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+    }
+    Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
+}
+
+fn configured(args: &Args, context: &Context) -> Result<Config, Failure> {
+    let wanted = [Role::Control, Role::Gateway, Role::Worker];
+    if !wanted.iter().all(|role| args.roles.contains(role)) {
+        return Err(Failure::usage(
+            "one process has all three roles in this version",
+            "leave --roles out; several whole daemons may share one PostgreSQL",
+        ));
+    }
+    let mut config = context.config()?;
+    if let Some(port) = args.port {
+        config.control.set_port(port);
+    }
+    Ok(config)
+}
+
+/// What a person needs to know, on stderr; with `--json` one document on stdout.
+fn announce(daemon: &Daemon, file: &Path, args: &Args, context: &Context) -> Result<(), Failure> {
+    let ui = &context.ui;
+    let dashboard = daemon.dashboard();
+    ui.note(format!("serving {}; agents run {}", file.display(), daemon.isolation().as_str()))?;
+    if args.insecure_loopback {
+        ui.note(format!(
+            "dashboard: {dashboard}  (anybody on this machine can use it: --insecure-loopback)"
+        ))?;
+    } else {
+        ui.note(format!("dashboard: {dashboard}login?key={}", daemon.secret.expose()))?;
+    }
+    ui.note(format!("gateway:   http://{}/v1", daemon.gateway))?;
+    ui.document(&serde_json::json!({
+        "control": daemon.control.to_string(),
+        "gateway": daemon.gateway.to_string(),
+        "isolation": daemon.isolation().as_str(),
+    }))?;
+    Ok(())
+}
+
+fn not_started(error: daemon::Error) -> Failure {
+    let exit = if error.is_refusal() { Exit::Refused } else { Exit::Failed };
+    Failure::new(exit, base::error::chain(&error), "`seawall doctor` says what this machine offers")
 }
 
 /// A part of the daemon.

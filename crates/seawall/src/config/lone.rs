@@ -47,7 +47,7 @@ pub fn read(file: &Path, env: &Env) -> Read {
     let problems = report.into_problems();
     let failed = problems.iter().any(|p| p.severity == Severity::Error);
     let config = config.filter(|_| !failed);
-    Read { reach: Reach::default_of(file), config, problems, known_keys: BTreeSet::new() }
+    Read { reach: Some(Reach::default_of(file)), config, problems, known_keys: BTreeSet::new() }
 }
 
 fn config(

@@ -114,8 +114,8 @@ impl Reach {
 /// What reading came to.
 #[derive(Debug)]
 pub struct Read {
-    /// Where a running Seawall is reached, as far as the file tells.
-    pub reach: Reach,
+    /// Where a running Seawall is reached; absent when the file could not be read far enough to tell.
+    pub reach: Option<Reach>,
     /// The configuration, if no problem is an error.
     pub config: Option<Config>,
     /// Every problem: errors first, then by place.
@@ -151,12 +151,7 @@ pub fn read(file: &Path, env: &Env) -> Read {
             let what = format!("cannot read it: {error}");
             let problem =
                 Problem::of_file(file, what, "check the path, or write the file with `seawall init`");
-            Read {
-                reach: Reach::default_of(file),
-                config: None,
-                problems: vec![problem],
-                known_keys: BTreeSet::new(),
-            }
+            Read { reach: None, config: None, problems: vec![problem], known_keys: BTreeSet::new() }
         }
     }
 }
@@ -176,7 +171,7 @@ fn of_source(source: &Source, env: &Env) -> Read {
     let known_keys = reader.known.take();
     let problems = report.into_problems();
     let failed = problems.iter().any(|p| p.severity == Severity::Error);
-    let reach = config.as_ref().map_or_else(|| Reach::default_of(&source.path), Reach::of);
+    let reach = config.as_ref().map(Reach::of);
     Read { reach, config: config.filter(|_| !failed), problems, known_keys }
 }
 

@@ -36,13 +36,7 @@ pub async fn agents(config: Option<&Config>, context: &Context) -> Vec<Check> {
         };
         checks.push(match found {
             Ok(detail) => Check::ok(AREA, what, detail),
-            Err(why) => Check::absent(
-                AREA,
-                what,
-                needed,
-                why,
-                "npm install -g @openai/codex, or set `command` in [agents.X]",
-            ),
+            Err(why) => Check::absent(AREA, what, needed, why, ""),
         });
     }
     checks.push(match context.env.find_program("claude") {

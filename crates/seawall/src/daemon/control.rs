@@ -1,0 +1,48 @@
+//! The engine as the control door sees it.
+
+use domain::containment::{Lift, Order, Scope};
+use engine::{Engine, order};
+use futures_util::future::BoxFuture;
+use server::control::{Control, Error, KILL_PLANE, Part, WantedOrder};
+
+pub(super) struct EngineControl(Engine);
+
+impl EngineControl {
+    pub(super) fn new(engine: Engine) -> Self {
+        Self(engine)
+    }
+}
+
+impl Control for EngineControl {
+    fn give_order(&self, wanted: WantedOrder) -> BoxFuture<'_, Result<Order, Error>> {
+        let WantedOrder { scope, mode, reason, actor, .. } = wanted;
+        Box::pin(async move { self.0.give_order(scope, mode, &reason, &actor).await.map_err(refused) })
+    }
+
+    fn lift(&self, scope: Scope, reason: String, actor: String) -> BoxFuture<'_, Result<Lift, Error>> {
+        Box::pin(async move { self.0.lift(scope, &reason, &actor).await.map_err(refused) })
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.0.refresh() })
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<Part>> {
+        Box::pin(async move {
+            let kill_plane = Part { name: KILL_PLANE.to_owned(), state: self.0.kill_plane().ready() };
+            let tracker =
+                |(project, trouble)| Part { name: format!("tracker/{project}"), state: Err(trouble) };
+            std::iter::once(kill_plane).chain(self.0.troubles().into_iter().map(tracker)).collect()
+        })
+    }
+}
+
+fn refused(error: order::Error) -> Error {
+    match error {
+        order::Error::UnknownScope(scope) => Error::UnknownScope(scope),
+        order::Error::NotStopped(scope) => Error::NotStopped(scope),
+        other @ (order::Error::Store(_) | order::Error::KillPlane(_)) => {
+            Error::Unavailable(base::error::chain(&other))
+        }
+    }
+}
