@@ -1,7 +1,7 @@
 //! Watches how much a workspace holds.
 //!
 //! No file system here enforces a quota per directory, so the tree is walked. The pause adapts: a walk is followed
-//! by at least [`REST_FACTOR`] times its own duration, so walking costs less than 5 % of one CPU.
+//! by at least twenty times its own duration, so walking costs less than 5 % of one CPU.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
