@@ -1,5 +1,7 @@
 //! The real binary, as a person or a script meets it: exit codes, documents, and `kill` when doors are dead.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -173,7 +175,7 @@ fn a_verified_order_ends_with_0_and_one_that_is_not_with_3() {
     let dir = folder(&door("202 Accepted", order(&proven)));
     let output = seawall(dir.path(), &["kill", "all", "--reason", "x"]);
     assert_eq!(code(&output), 0, "{output:?}");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("gateway   verified    1.5 ms  seen"));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("gateway   verified  1.5 ms  seen"));
     let unproven = [("runtime", "verified"), ("identity", "verified"), ("gateway", "unverified")];
     let dir = folder(&door("202 Accepted", order(&unproven)));
     assert_eq!(code(&seawall(dir.path(), &["kill", "all", "--reason", "x"])), 3);

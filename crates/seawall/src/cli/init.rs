@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The most teams taken from CODEOWNERS; a person adds the others.
 const MAX_TEAMS: usize = 20;
@@ -147,7 +147,7 @@ fn write_new(file: &Path, text: &str) -> io::Result<bool> {
     }
 }
 
-fn unwritable(file: &PathBuf, error: &io::Error) -> Failure {
+fn unwritable(file: &Path, error: &io::Error) -> Failure {
     Failure::new(
         Exit::Failed,
         format!("cannot write {}: {error}", file.display()),

@@ -6,9 +6,11 @@
 mod agents;
 mod check;
 mod doors;
+mod environment;
 mod keys;
 mod lone;
 mod models;
+mod names;
 pub mod problem;
 mod projects;
 mod providers;

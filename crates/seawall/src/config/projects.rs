@@ -271,7 +271,7 @@ pub fn project_name(root: &Path) -> String {
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
         .take(48)
         .collect();
-    if super::section::is_name(&fit) { fit } else { "project".to_owned() }
+    if super::names::is_name(&fit) { fit } else { "project".to_owned() }
 }
 
 /// An address as it is, a path made absolute.

@@ -3,6 +3,8 @@
 //! Invariant: whatever is wrong becomes a [`Problem`] and reading goes on, so that all problems of a file are
 //! told at once. What a value holds after `$NAME` was replaced is never put into a problem.
 
+use super::environment::inject;
+use super::names::{is_name, nearest};
 use super::problem::{Problem, Report, Show};
 use super::source::Source;
 use base::env::Env;
@@ -49,9 +51,6 @@ pub struct Section<'a> {
     span: Range<usize>,
     asked: RefCell<Vec<&'static str>>,
 }
-
-/// The most characters of a name; names stand in paths, tokens and headers.
-const MAX_NAME: usize = 64;
 
 impl<'a> Reader<'a> {
     /// The file's outermost table.
@@ -341,73 +340,4 @@ impl<T> Given<T> {
 
 fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
-/// Whether `text` is fit to be the name of a team, an agent, a project or a provider.
-pub fn is_name(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let dots = text.chars().all(|c| c == '.');
-    !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(plain) && !dots
-}
-
-/// The known key that a person may have meant.
-fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
-    let near = known.iter().map(|k| (strsim::damerau_levenshtein(text, k), *k)).min()?;
-    (near.0 <= 1 + text.len() / 4).then_some(near.1)
-}
-
-/// `raw` with `$NAME` and `${NAME}` replaced and `$$` made a `$`; the name of a variable that is not set otherwise.
-/// A `$` before anything else stands for itself, as in `$5`.
-pub fn inject(raw: &str, env: &Env) -> Result<(String, bool), String> {
-    let mut out = String::with_capacity(raw.len());
-    let mut injected = false;
-    let mut rest = raw;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let braced = rest.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        let (name, after) = braced.unwrap_or((&rest[..end], &rest[end..]));
-        if rest.starts_with('$') {
-            out.push('$');
-            rest = &rest[1..];
-        } else if name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-            out.push_str(&env.get(name).ok_or_else(|| name.to_owned())?);
-            injected = true;
-            rest = after;
-        } else {
-            out.push('$');
-        }
-    }
-    out.push_str(rest);
-    Ok((out, injected))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn variables_are_replaced_and_money_is_not() {
-        let env = Env::fixed([("A", "x"), ("B_1", "y")]);
-        let read = |raw| inject(raw, &env);
-        assert_eq!(read("$A"), Ok(("x".into(), true)));
-        assert_eq!(read("${A}b/$B_1!"), Ok(("xb/y!".into(), true)));
-        assert_eq!(read("$5/day, $$A, $"), Ok(("$5/day, $A, $".into(), false)));
-        assert_eq!(read("a$NOPE"), Err("NOPE".into()));
-    }
-
-    #[test]
-    fn the_nearest_key_is_named_only_when_near() {
-        assert_eq!(nearest("budgett", &["budget", "notify"]), Some("budget"));
-        assert_eq!(nearest("frobnicate", &["budget", "notify"]), None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "[$a{}A_ü5]*") {
-            let _ = inject(&text, &Env::fixed([("A", "x")]));
-        }
-    }
 }

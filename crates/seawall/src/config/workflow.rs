@@ -1,9 +1,9 @@
 //! What a project's WORKFLOW.md says about the project, in the words of the configuration.
 
 use super::agents::{Agents, Says};
+use super::environment::inject;
 use super::problem::Problem;
 use super::projects::Projects;
-use super::section::inject;
 use base::env::Env;
 use domain::Millis;
 use domain::change::Landing;
