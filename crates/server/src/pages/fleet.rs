@@ -13,7 +13,7 @@ use super::{Answer, forms, words};
 use crate::app::App;
 use crate::control::{KILL_PLANE, Part};
 use crate::load;
-use crate::records::DecisionRow;
+use crate::records::{DecisionRow, Spent};
 
 /// Ended runs on this page; `/runs` pages through all.
 const MAX_ENDED: u32 = 30;
@@ -29,7 +29,7 @@ struct View {
     stopped: Vec<Containment>,
     decisions: Vec<DecisionRow>,
     broken: Vec<Part>,
-    spent: domain::MicroUsd,
+    spent: Spent,
     rehearsed: bool,
     scopes: Vec<String>,
     now: Timestamp,
@@ -66,7 +66,7 @@ async fn read(app: &App) -> Result<View, crate::error::ApiError> {
         stopped,
         decisions: worth_showing(records.decisions().await?),
         broken: readiness.into_iter().filter(|part| part.state.is_err()).collect(),
-        spent: records.spent_by_runs_since(now.day_start(), load::MAX_SCAN).await?.cost_micro_usd,
+        spent: records.spent_by_runs_since(now.day_start(), load::MAX_SCAN).await?,
         rehearsed,
         now,
     })
@@ -122,10 +122,13 @@ fn sentence(view: &View) -> String {
         0 => "nothing stopped".to_owned(),
         n => format!("{} stopped", words::plural(n, "scope")),
     });
-    let spent = if view.spent.0 == 0 {
-        "nothing spent today".to_owned()
-    } else {
-        format!("{} today", words::money(view.spent))
+    let real = match view.spent.real.0 {
+        0 => "nothing spent today".to_owned(),
+        _ => format!("{} today", words::money(view.spent.real)),
+    };
+    let spent = match view.spent.rehearsed.0 {
+        0 => real,
+        _ => format!("{real}, {} rehearsed", words::money(view.spent.rehearsed)),
     };
     format!("{}; {spent}.", parts.join(", "))
 }

@@ -3,7 +3,7 @@
 mod activity;
 mod row;
 
-pub use row::{ActivityRow, DecisionRow, EventRow, RunPage, RunRow};
+pub use row::{ActivityRow, DecisionRow, EventRow, RunPage, RunRow, Spent};
 
 use std::sync::Arc;
 
@@ -178,10 +178,14 @@ impl Records {
         Ok(rows)
     }
 
-    /// What the runs that were claimed since `since` spent, among the newest `limit`.
-    pub async fn spent_by_runs_since(&self, since: Timestamp, limit: u32) -> Result<Spend, ApiError> {
-        let rows = self.runs(RunState::All, None, limit).await?.rows;
-        Ok(sum(rows.iter().filter(|row| row.run.created_at >= since)))
+    /// What the runs that were claimed since `since` spent, among the newest `limit`: for models, and in
+    /// runs that a rehearsal had a part in, which is no real money.
+    pub async fn spent_by_runs_since(&self, since: Timestamp, limit: u32) -> Result<Spent, ApiError> {
+        let mut rows = self.runs(RunState::All, None, limit).await?.rows;
+        rows.retain(|row| row.run.created_at >= since);
+        let (rehearsed, real): (Vec<&RunRow>, Vec<&RunRow>) =
+            rows.iter().partition(|row| row.spend.rehearsal);
+        Ok(Spent { real: sum(real).cost_micro_usd, rehearsed: sum(rehearsed).cost_micro_usd })
     }
 
     /// Whether the store answers.

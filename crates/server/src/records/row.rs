@@ -2,7 +2,7 @@
 
 use domain::event::Event;
 use domain::run::{Refusal, Run};
-use domain::{ProjectName, RunId, Timestamp};
+use domain::{MicroUsd, ProjectName, RunId, Timestamp};
 use store::cursor::EventCursor;
 use store::event::StoredEvent;
 use store::run::RunLine;
@@ -15,6 +15,15 @@ pub struct RunRow {
     pub run: Run,
     /// What it spent.
     pub spend: Spend,
+}
+
+/// Money of models, and of rehearsals, which is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Answered by models.
+    pub real: MicroUsd,
+    /// Answered, at least in part, by rehearsals.
+    pub rehearsed: MicroUsd,
 }
 
 /// A page of runs and where the next one begins.

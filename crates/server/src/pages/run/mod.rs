@@ -140,8 +140,8 @@ fn reviews(detail: &RunDetail, now: Timestamp) -> Markup {
         div.sheet { table.cards {
             thead { tr { th scope="col" { "For" } th scope="col" { "Reviewer" } th scope="col" { "Stands" } th.num scope="col" { "Turns" } th.num scope="col" { "Cost" } th.num scope="col" { "Claimed" } } }
             tbody { @for review in &detail.reviews { tr id={ "review-" (review.id) } {
-                th.issue scope="row" { a href={ "/runs/" (review.id) } { (review.team) } }
-                td data-label="by" { (review.agent) }
+                th scope="row" { a href={ "/runs/" (review.id) } { (review.team) } }
+                td.tight data-label="by" { (review.agent) }
                 td.grow.wide { (words::standing(review)) (words::rehearsal(review.spend.rehearsal)) span.second { (review.line) } }
                 td.num data-label="turns" { (review.spend.calls) }
                 td.num data-label="cost" { (words::money(review.spend.cost_micro_usd)) }
