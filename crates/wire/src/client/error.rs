@@ -7,7 +7,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing listens there.
-    #[error("cannot reach the control door at {address}; is `seawall up` running?")]
+    #[error("cannot reach the control door at {address}")]
     Unreachable {
         /// Where.
         address: String,
@@ -23,7 +23,9 @@ pub enum Error {
         after_ms: u128,
     },
     /// The connection broke, or what answers does not speak HTTP.
-    #[error("the connection to the control door at {address} broke; is it Seawall that listens there?")]
+    #[error(
+        "the connection to the control door at {address} broke; something else than Seawall may listen there"
+    )]
     Broken {
         /// Where.
         address: String,
@@ -47,7 +49,7 @@ pub enum Error {
         detail: ErrorDetail,
     },
     /// It answered something we cannot read.
-    #[error("the answer of the control door at {address} cannot be read; do the versions match?")]
+    #[error("the answer of the control door at {address} cannot be read; run the same version on both sides")]
     Unreadable {
         /// Where.
         address: String,
