@@ -24,7 +24,7 @@ pub enum Error {
     },
     /// The connection broke, or what answers does not speak HTTP.
     #[error(
-        "the connection to the control door at {address} broke; something else than Seawall may listen there"
+        "the connection to the control door at {address} broke; it may have ended, or something else listens there"
     )]
     Broken {
         /// Where.
