@@ -2,6 +2,7 @@
 
 use crate::Engine;
 use adapters::agent::Activity;
+use domain::Timestamp;
 use domain::failure::{Failure, FailureKind};
 use domain::run::{Input, Run};
 use killd::protocol::Registration;
@@ -34,23 +35,37 @@ impl Recorder {
     }
 
     /// Records until the agent is gone. An error means the attempt must not count, whatever the agent says.
-    pub(super) async fn record(mut self, mut seen: mpsc::Receiver<Activity>) -> Result<(), Failure> {
+    pub(super) async fn record(self, mut seen: mpsc::Receiver<Activity>) -> Result<(), Failure> {
+        let (stamped, waiting) = mpsc::channel(QUEUE);
+        let engine = self.engine.clone();
+        // Stamped as it comes, not when the store has time for it: a trace is told by these instants.
+        let stamping = async move {
+            while let Some(activity) = seen.recv().await {
+                if stamped.send((engine.now(), activity)).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::join!(stamping, self.write_down(waiting)).1
+    }
+
+    async fn write_down(mut self, mut seen: mpsc::Receiver<(Timestamp, Activity)>) -> Result<(), Failure> {
         let mut outcome = Ok(());
         let mut batch = Vec::with_capacity(BATCH);
-        while let Some(first) = seen.recv().await {
+        while let Some((at, first)) = seen.recv().await {
             if let Activity::Spawned { pid, cgroup, level } = &first
                 && let Err(failure) = self.spawned(*pid, cgroup.clone(), level.as_str()).await
             {
                 self.cancel.cancel();
                 outcome = Err(failure);
             }
-            batch.push(self.line(&first));
+            batch.push(self.line(at, &first));
             let linger = tokio::time::sleep(LINGER);
             tokio::pin!(linger);
             while batch.len() < BATCH {
                 tokio::select! {
                     next = seen.recv() => match next {
-                        Some(activity) => batch.push(self.line(&activity)),
+                        Some((at, activity)) => batch.push(self.line(at, &activity)),
                         None => break,
                     },
                     () = &mut linger => break,
@@ -87,16 +102,10 @@ impl Recorder {
         }
     }
 
-    fn line(&self, activity: &Activity) -> Line {
+    fn line(&self, at: Timestamp, activity: &Activity) -> Line {
         let text = serde_json::to_string(activity).unwrap_or_default();
         let text = if text.len() > MAX_LINE { shortened(activity) } else { text };
-        Line {
-            seq: 0,
-            attempt: self.run.attempts,
-            at: self.engine.now(),
-            kind: kind(activity).to_owned(),
-            text,
-        }
+        Line { seq: 0, attempt: self.run.attempts, at, kind: kind(activity).to_owned(), text }
     }
 
     async fn write(&mut self, lines: Vec<Line>) {

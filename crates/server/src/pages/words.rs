@@ -146,7 +146,10 @@ pub fn money(amount: MicroUsd) -> String {
     match amount.0 {
         0 => "0".to_owned(),
         micros if micros < 10_000 => format!("{:.4} USD", micros as f64 / 1e6),
-        micros => format!("{}.{:02} USD", micros / 1_000_000, micros % 1_000_000 / 10_000),
+        micros => {
+            let cents = micros.saturating_add(5_000) / 10_000;
+            format!("{}.{:02} USD", cents / 100, cents % 100)
+        }
     }
 }
 
@@ -205,9 +208,14 @@ mod tests {
 
     #[test]
     fn small_money_is_not_rounded_to_nothing() {
-        for (micros, text) in
-            [(0, "0"), (150, "0.0001 USD"), (420_000, "0.42 USD"), (12_345_678, "12.34 USD")]
-        {
+        for (micros, text) in [
+            (0, "0"),
+            (150, "0.0001 USD"),
+            (420_000, "0.42 USD"),
+            (12_345_678, "12.35 USD"),
+            (10_600, "0.01 USD"),
+            (19_157, "0.02 USD"),
+        ] {
             assert_eq!(money(MicroUsd(micros)), text);
         }
     }
