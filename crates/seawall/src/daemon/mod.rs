@@ -4,6 +4,7 @@
 //! them works; a drain goes from the outside in: doors, engine, gateway, store.
 
 mod control;
+mod lost_calls;
 mod wiring;
 
 use crate::config::Config;
@@ -111,6 +112,8 @@ impl Daemon {
         let (gateway_addr, control_addr) =
             (local(&gateway_listener, config.gateway), local(&control_listener, config.control));
 
+        let only = matches!(config.store, crate::config::StoreUrl::Sqlite(_));
+        lost_calls::settle_at_start(&store, &outside.clock, only).await?;
         let gateway_tasks = Tasks::new();
         let gateway = Gateway::new(
             wiring::gateway(&config),
@@ -120,7 +123,7 @@ impl Daemon {
             gateway_tasks.clone(),
         )
         .await?;
-        let only = matches!(config.store, crate::config::StoreUrl::Sqlite(_));
+        lost_calls::watch(store.clone(), outside.clock.clone(), &gateway_tasks);
         let setup = wiring::setup(&config, gateway_addr, outside.clone()).map_err(file(&config.state_dir))?;
         let engine = match Engine::start(setup, store.clone(), only).await {
             Ok(engine) => engine,
