@@ -30,4 +30,19 @@ impl Step {
         self.effects.push(effect);
         self
     }
+
+    pub(crate) fn owe_all(mut self, effects: Option<Effect>) -> Self {
+        self.effects.extend(effects);
+        self
+    }
+
+    pub(crate) fn cleaned(self) -> Self {
+        let run = self.run.id.clone();
+        self.owe(Effect::CleanWorkspace { run })
+    }
+
+    pub(crate) fn preceded_by(mut self, event: Event) -> Self {
+        self.events.insert(0, event);
+        self
+    }
 }
