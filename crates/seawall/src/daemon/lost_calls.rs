@@ -37,7 +37,10 @@ pub(super) fn watch(store: Store, clock: Clock, tasks: &Tasks) {
             }
             let now = Timestamp(clock.now_us());
             if let Err(error) = settle(&store, oldest_alive(now, &Limits::default()), now).await {
-                tracing::warn!(error = base::error::chain(&error), "cannot settle lost calls; tried again later");
+                tracing::warn!(
+                    error = base::error::chain(&error),
+                    "cannot settle lost calls; tried again later"
+                );
             }
         }
     });
@@ -55,7 +58,8 @@ async fn settle(store: &Store, before: Timestamp, now: Timestamp) -> Result<(), 
         let open = store.open_calls(before, PAGE).await?;
         let (found, mut settled) = (open.len(), 0);
         for lost in open {
-            let (call, run, cost) = (lost.call.id.clone(), lost.call.identity.run.clone(), lost.call.reserved);
+            let (call, run, cost) =
+                (lost.call.id.clone(), lost.call.identity.run.clone(), lost.call.reserved);
             match store.settle_lost(lost, |call| end(call, now)).await {
                 Ok(_) => {
                     settled += 1;
