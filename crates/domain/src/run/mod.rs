@@ -1,7 +1,7 @@
 //! A run: one claim of one piece of work by one agent, for one purpose.
 //!
 //! [`claim`] and [`resume`] weigh the facts and answer with a step or a refusal that says why;
-//! [`step`] takes what came back from the outside. Invariants, held by the tests in `tests/run_properties.rs`:
+//! [`step`] takes what came back from the outside. Invariants, held by the tests in `tests/decisions/run_properties.rs`:
 //! fence and attempts only grow; nothing follows the end; what lands was reviewed clean at exactly that
 //! sha; every run ends if its attempts do.
 

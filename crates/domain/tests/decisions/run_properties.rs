@@ -1,8 +1,6 @@
 //! Whatever comes back from the outside, in whatever order: the invariants of a run hold.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use domain::containment::{Containments, Scope};
 use domain::effect::Effect;
 use domain::failure::{Failure, FailureKind};

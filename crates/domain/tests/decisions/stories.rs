@@ -3,11 +3,7 @@
 //! Each `stories/*.story` is a list of `> what happened` lines, each followed by the decision. Run with
 //! `UPDATE_STORIES=1` to record anew; read the difference before you commit it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::*;
+use crate::common::*;
 use domain::Timestamp;
 use domain::containment::{Containment, Containments};
 use domain::failure::{Failure, FailureKind};

@@ -1,10 +1,6 @@
 //! The table of a run's decisions: for each phase and each input, the next phase, or why nothing follows.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::*;
+use crate::common::*;
 use domain::containment::{Containments, Scope};
 use domain::failure::{Failure, FailureKind};
 use domain::run::*;
