@@ -1,0 +1,1 @@
+//! What the demo proves, looked at from outside.
