@@ -8,6 +8,7 @@
 
 mod attempt;
 mod facts;
+mod failure;
 mod kill_plane;
 pub mod order;
 mod perform;

@@ -5,10 +5,13 @@
 //! [`live`] returns.
 
 mod activity;
+mod author;
 mod live;
 pub(crate) mod prompt;
+mod reviewer;
 mod session;
 pub(crate) mod tools;
+mod walls;
 
 pub(crate) use live::LiveAttempts;
 

@@ -1,7 +1,8 @@
 //! Takes the author's work out of the workspace as a commit, and names who must review it.
 
-use super::{Answer, Later, forge_failure};
+use super::{Answer, Later};
 use crate::Engine;
+use crate::failure::forge_failure;
 use adapters::forge::git::{Collected, Commit, Identity, Source, Workspace};
 use domain::change::{Change, Owner};
 use domain::fleet::Project;
@@ -88,7 +89,7 @@ pub(super) async fn describe(
 }
 
 /// The commit that holds the author's work.
-pub(super) fn commit(engine: &Engine, run: &Run) -> Commit {
+pub(crate) fn commit(engine: &Engine, run: &Run) -> Commit {
     let message = format!("{}: {}\n\nSeawall-Run: {}\n", run.issue.identifier, run.issue.title, run.id);
     Commit { author: Identity { agent: run.agent.clone(), at: engine.now() }, message }
 }

@@ -1,8 +1,9 @@
 //! Lands the reviewed sha, and no other.
 
 use super::collect_change::{branch_name, commit, describe};
-use super::{Answer, Later, forge_failure};
+use super::{Answer, Later};
 use crate::Engine;
+use crate::failure::forge_failure;
 use adapters::forge::git::{Identity, Land, Rebase};
 use domain::run::{Input, Phase, Run};
 use domain::{RunId, Sha};

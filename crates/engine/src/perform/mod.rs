@@ -5,7 +5,7 @@
 //! is tried again later, and given up only after [`MAX_TRIES`], which the run is told.
 
 mod clean_workspace;
-mod collect_change;
+pub(crate) mod collect_change;
 mod comment;
 mod end_attempt;
 mod land;
@@ -65,15 +65,6 @@ impl From<store::Error> for Later {
     fn from(error: store::Error) -> Self {
         Self::Failed(Failure::new(FailureKind::Engine, base::error::chain(&error)))
     }
-}
-
-/// A failure of the forge: what the agent did wrong is named apart from what the machine did.
-pub(crate) fn forge_failure(error: &adapters::forge::git::Error) -> Failure {
-    let kind = match error.refusal() {
-        Some(_) => FailureKind::OutsideWorkspace,
-        None => FailureKind::Engine,
-    };
-    Failure::new(kind, base::error::chain(error))
 }
 
 impl Engine {

@@ -1,0 +1,62 @@
+//! The walls around an attempt: folders, limits, what of this machine it may read.
+
+use crate::Engine;
+use adapters::forge::git::Workspace;
+use adapters::sandbox::{Limits, Spec};
+use domain::fleet::Agent;
+use domain::run::Run;
+use std::path::PathBuf;
+
+/// The most bytes of one file an agent may write, and of its /tmp.
+const FILE_BYTES: u64 = 1 << 30;
+
+pub(super) fn spec(
+    engine: &Engine,
+    run: &Run,
+    agent: &Agent,
+    workspace: &Workspace,
+) -> std::io::Result<Spec> {
+    let setup = &engine.0.setup;
+    let folder = engine.run_dir(run);
+    let home = folder.join("home");
+    std::fs::create_dir_all(&home)?;
+    let readable = setup.readable.iter().map(|path| (path.clone(), path.clone())).collect();
+    Ok(Spec {
+        name: format!("{}-{}", run.id, run.fence),
+        workspace_tree: workspace.tree(),
+        git_dir: Some(workspace.git_dir()),
+        read_only: readable,
+        home,
+        gateway_socket: folder.join("gateway.sock"),
+        env: vec![("PATH".to_owned(), path(&setup.path))],
+        program: vec![],
+        limits: Limits {
+            memory_bytes: Some(agent.limits.memory_bytes),
+            pids: Some(agent.limits.pids),
+            cpu_percent: Some(agent.limits.cpu_percent),
+            file_bytes: Some(FILE_BYTES),
+            tmp_bytes: Some(FILE_BYTES),
+            workspace_bytes: Some(agent.limits.workspace_bytes),
+        },
+        hide: vec![setup.state_dir.clone()],
+        read_only_workspace: run.review.is_some(),
+    })
+}
+
+fn path(first: &[PathBuf]) -> String {
+    let mut dirs: Vec<String> = first.iter().map(|p| p.display().to_string()).collect();
+    dirs.push(adapters::sandbox::spec::DEFAULT_PATH.to_owned());
+    dirs.join(":")
+}
+
+impl Engine {
+    /// Everything of one run on disk.
+    pub(crate) fn run_dir(&self, run: &Run) -> PathBuf {
+        self.0.setup.workspaces().join(run.issue.project.as_str()).join(run.id.as_str())
+    }
+
+    /// The run's code.
+    pub(crate) fn workspace(&self, run: &Run) -> Workspace {
+        Workspace::at(self.run_dir(run))
+    }
+}
