@@ -56,7 +56,7 @@ fn resolved(file: &File, link: &str) -> String {
 fn named(line: &str) -> impl Iterator<Item = String> {
     line.split('`').skip(1).step_by(2).filter_map(|code| {
         let path = code.split(' ').next().unwrap_or_default();
-        let open = path.contains(['*', '<', '{', '…', '$']) || path.contains("NAME") || path.contains("NNNN");
+        let open = path.contains(['*', '<', '{', '…', '$']) || path.contains("NAME") || path.contains("NOUN");
         (ROOMS.iter().any(|room| path.starts_with(room)) && !open).then(|| path.to_owned())
     })
 }
