@@ -59,6 +59,7 @@ fn config(
     report: &Report,
 ) -> Config {
     let dir = file.parent().unwrap_or(Path::new("/"));
+    front.unserved.iter().for_each(|problem| report.add(problem.clone()));
     let model = front.model.clone().unwrap_or_else(|| MODEL.to_owned());
     let key = env.get(KEY).filter(|key| !key.trim().is_empty()).map(Secret::new);
     if key.is_none() {

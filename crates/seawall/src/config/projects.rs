@@ -87,6 +87,7 @@ fn one(name: &Given<String>, section: &Section<'_>, reader: &Reader<'_>) -> Opti
             return None;
         }
     };
+    front.unserved.iter().for_each(|problem| reader.report.add(problem.clone()));
     let merged = Merge { reader, front: &front };
     let chosen = merged.pick(author.as_ref(), front.author.clone()).unwrap_or_else(|| "author".to_owned());
     let author = author.unwrap_or_else(|| name.with(chosen));

@@ -196,6 +196,16 @@ fn a_wrong_workflow_is_told_with_its_line() {
 }
 
 #[test]
+fn what_a_workflow_asks_for_and_nobody_does_is_said() {
+    let dir = folder();
+    std::fs::write(dir.path().join(WORKFLOW), "---\nhooks:\n  before_run: make\n---\nDo it.\n").unwrap();
+    let read = read_text(dir.path(), GOOD, &none());
+    let seen = shown(dir.path(), &read);
+    assert!(seen.starts_with("warning: hooks are not run yet\n  --> WORKFLOW.md (hooks)"), "{seen}");
+    assert!(read.config.is_some());
+}
+
+#[test]
 fn a_lone_workflow_is_enough() {
     let dir = folder();
     std::fs::create_dir_all(dir.path().join(".git")).unwrap();

@@ -12,6 +12,20 @@ use knowledge::workflow::{Error, Template, Workflow};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+/// Symphony's keys that this version reads and does not serve: key, what that means, what to do meanwhile.
+const UNSERVED: [(&str, &str, &str); 3] = [
+    (
+        "/hooks",
+        "hooks are not run yet",
+        "prepare the workspace in the prompt, or commit what a hook would make",
+    ),
+    ("/workspace/root", "workspaces lie below the state folder", "set `state_dir` in seawall.toml"),
+    (
+        "/agent/max_concurrent_agents_by_state",
+        "slots by state are not kept apart yet",
+        "set `agent.max_concurrent_agents`",
+    ),
+];
 const DAY_MS: u64 = 24 * 3_600_000;
 
 /// What the front matter says; everything may be left out.
@@ -55,6 +69,8 @@ pub struct Front {
     pub attempt_timeout: Option<Millis>,
     /// The longest silence.
     pub stall_timeout: Option<Millis>,
+    /// What the file asks for and this version does not do: nothing is left out in silence.
+    pub unserved: Vec<Problem>,
 }
 
 impl Front {
@@ -132,7 +148,17 @@ impl Reading<'_> {
             // Symphony's 0 means never; a day without a sign of life is as good.
             stall_timeout: number("/codex/stall_timeout_ms")
                 .map(|ms| Millis(if ms == 0 { DAY_MS } else { ms })),
+            unserved: self.unserved(),
         }
+    }
+
+    fn unserved(&self) -> Vec<Problem> {
+        let asked = UNSERVED.iter().filter(|(pointer, ..)| self.said(pointer).is_some());
+        let warn = |(pointer, what, mend): &(&str, &str, &str)| {
+            let key = pointer.trim_start_matches('/').replace('/', ".");
+            Problem::of_file(self.file, "", "").saying(&key, *what, *mend).warning()
+        };
+        asked.map(warn).collect()
     }
 
     fn said(&self, pointer: &str) -> Option<&Value> {
