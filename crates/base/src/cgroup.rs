@@ -92,6 +92,14 @@ impl Cgroups {
         Ok(group)
     }
 
+    /// Removes what is left of the group `name` when the process that made it was lost; whether nothing of it is
+    /// there any more. A group that still has processes stays.
+    pub fn remove_leftover(&self, name: &str) -> bool {
+        let parents = self.kill_parent.iter().chain(self.limit_parents.values());
+        check_name(name).is_err()
+            || parents.filter(|parent| !remove_dirs(&parent.join(HOME).join(name))).count() == 0
+    }
+
     fn limit_v1(&self, name: &str, limit: limits::Limit) -> Option<PathBuf> {
         let parent = self.limit_parents.get(limit.name())?;
         let dir = make_child(parent, name).or_else(|error| reuse_empty(parent, name, error)).ok()?;

@@ -169,6 +169,12 @@ impl Sandbox {
         Ok(running)
     }
 
+    /// Removes what is left of the sandbox `name` when the process that started it was lost. False: something still
+    /// lives in it.
+    pub fn remove_leftover(&self, name: &str) -> bool {
+        self.0.cgroups.remove_leftover(name)
+    }
+
     /// Whether the inside has namespaces of its own, and so paths of its own.
     pub fn has_walls(&self) -> bool {
         self.0.bwrap.is_some()

@@ -120,3 +120,19 @@ fn a_name_is_one_plain_component_and_used_once() {
     assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     assert!(group.remove());
 }
+
+#[test]
+fn what_a_lost_process_left_is_removed_by_name_once_nobody_is_in_it() {
+    let cgroups = Cgroups::discover();
+    let Some(group) = group("a leftover", Limits::default()) else { return };
+    let dir = group.kill_dir.clone().unwrap();
+    let name = dir.file_name().unwrap().to_str().unwrap().to_owned();
+    let mut child = spawn_in(&group, "exec sleep 1000");
+    wait_until("the process is in the group", || !read(&dir, "cgroup.procs").is_empty());
+    assert!(!cgroups.remove_leftover(&name), "a group with a process in it is not a leftover");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("the leftover is gone", || cgroups.remove_leftover(&name));
+    assert!(!dir.exists());
+    assert!(cgroups.remove_leftover(&name), "doing it again is free");
+}

@@ -14,6 +14,7 @@ pub(crate) mod tools;
 mod walls;
 
 pub(crate) use live::LiveAttempts;
+pub(crate) use walls::sandbox_name;
 
 use crate::Engine;
 use activity::Recorder;

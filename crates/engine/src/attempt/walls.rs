@@ -5,6 +5,7 @@ use adapters::forge::git::Workspace;
 use adapters::sandbox::{Limits, Spec};
 use domain::fleet::Agent;
 use domain::run::Run;
+use domain::{Fence, RunId};
 use std::path::PathBuf;
 
 /// The most bytes of one file an agent may write, and of its /tmp.
@@ -22,7 +23,7 @@ pub(super) fn spec(
     std::fs::create_dir_all(&home)?;
     let readable = setup.readable.iter().map(|path| (path.clone(), path.clone())).collect();
     Ok(Spec {
-        name: format!("{}-{}", run.id, run.fence),
+        name: sandbox_name(&run.id, run.fence),
         workspace_tree: workspace.tree(),
         git_dir: Some(workspace.git_dir()),
         read_only: readable,
@@ -41,6 +42,11 @@ pub(super) fn spec(
         hide: vec![setup.state_dir.clone()],
         read_only_workspace: run.review.is_some(),
     })
+}
+
+/// The name of an attempt's sandbox, also of one whose engine was lost.
+pub(crate) fn sandbox_name(run: &RunId, fence: Fence) -> String {
+    format!("{run}-{fence}")
 }
 
 fn path(first: &[PathBuf]) -> String {

@@ -14,6 +14,7 @@ mod request_review;
 mod start_attempt;
 
 use crate::Engine;
+use crate::attempt::sandbox_name;
 use domain::Millis;
 use domain::effect::{Effect, WhenLost};
 use domain::failure::{Failure, FailureKind};
@@ -41,6 +42,10 @@ const AT_ONCE: usize = 8;
 const MAX_TRIES: u32 = 12;
 /// The longest wait between two tries.
 const LONGEST_WAIT: Millis = Millis::seconds(60);
+
+/// How long the last process of a lost attempt may take to be gone before it is worth a warning: five seconds.
+const CLEAR_TRIES: u32 = 100;
+const CLEAR_WAIT: Duration = Duration::from_millis(50);
 
 /// What performing an effect came to; committed together with the effect's end.
 pub(crate) enum Answer {
@@ -112,6 +117,8 @@ impl Engine {
                         "the process that supervised the attempt ended; the agent was ended with it",
                     );
                     let input = Input::AttemptEnded { fence: *fence, end: AttemptEnd::Failed(lost) };
+                    // Before the effect ends: whoever is killed in between does it again.
+                    self.clear_away(sandbox_name(run, *fence));
                     self.submit_ending(run, input, &lease, Ending::Done).await?;
                 }
                 (WhenLost::TellRun | WhenLost::Again, _) => {
@@ -121,6 +128,23 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Removes the empty walls of an attempt whose supervisor was lost, as soon as its last process is gone.
+    fn clear_away(&self, sandbox: String) {
+        if self.0.sandbox.remove_leftover(&sandbox) {
+            return;
+        }
+        let engine = self.clone();
+        self.0.tasks.spawn("clear a lost sandbox away", async move {
+            for _ in 0..CLEAR_TRIES {
+                tokio::time::sleep(CLEAR_WAIT).await;
+                if engine.0.sandbox.remove_leftover(&sandbox) {
+                    return;
+                }
+            }
+            tracing::warn!(sandbox, "something still lives in the sandbox of a lost attempt");
+        });
     }
 
     async fn perform_one(&self, claimed: Claimed, permits: &Semaphore) {
