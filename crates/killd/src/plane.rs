@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::protocol::{
     Lift, MAX_NAME_BYTES, MAX_SUPERVISORS, Order, Proof, Receipt, Registration, Reply, RunReceipt, Status,
 };
-use crate::reach;
+use crate::reach::{self, Tree};
 use crate::runs::{ConnectionId, Run, Runs, statuses};
 use crate::tombstones::log::{self, Log};
 use crate::tombstones::{Entry, Ledger, NotLifted, Stopping};
@@ -23,6 +23,10 @@ use crate::tombstones::{Entry, Ledger, NotLifted, Stopping};
 /// registered and visible for the next stop.
 const DEAD_MAN_ATTEMPTS: u32 = 60;
 const DEAD_MAN_PAUSE: Duration = Duration::from_secs(1);
+/// Looks for the init of a namespace, and the pause between them: five seconds, in which any sandbox is built. One
+/// that is built later is looked for by the stop itself.
+const INIT_LOOKS: u32 = 500;
+const INIT_PAUSE: Duration = Duration::from_millis(10);
 /// Longest reason in bytes.
 const MAX_REASON_BYTES: usize = 4096;
 
@@ -120,9 +124,12 @@ impl Plane {
             );
             return Reply::Refused { order: Some(stopped.order), why };
         }
-        match state.runs.add(run) {
+        match state.runs.add(Arc::clone(&run)) {
             Err(why) => refused(why),
             Ok(older) => {
+                if run.tree().is_some() {
+                    self.tasks.spawn("namespace", find_init(run));
+                }
                 if !older.is_empty() {
                     self.tasks.spawn("older claims", async move {
                         kill(older).await;
@@ -133,8 +140,26 @@ impl Plane {
         }
     }
 
-    pub fn release(&self, run: &str, fence: u64) -> Reply {
-        self.state().runs.remove(run, fence);
+    /// Its supervisor says that it is over. A tree of which a known process lives stays until it is proved dead, so
+    /// that a stop that comes meanwhile waits for it.
+    pub fn release(self: &Arc<Plane>, run: &str, fence: u64) -> Reply {
+        let Some(found) = self.state().runs.find(run, fence) else { return Reply::Ok };
+        if let Some(tree) = found.tree() {
+            tree.release();
+        }
+        if found.tree().is_none_or(|tree| !tree.is_alive()) {
+            self.state().runs.remove(run, fence);
+            return Reply::Ok;
+        }
+        let plane = Arc::clone(self);
+        self.tasks.spawn("released run", async move {
+            for receipt in kill(vec![found]).await {
+                match receipt.why {
+                    None => plane.state().runs.remove(&receipt.run, receipt.fence),
+                    Some(why) => tracing::error!(run = receipt.run, why, "released, but not proved dead"),
+                }
+            }
+        });
         Reply::Ok
     }
 
@@ -267,6 +292,18 @@ impl Plane {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the init of the run's namespace: it starts after its parent was registered.
+async fn find_init(run: Arc<Run>) {
+    for _ in 0..INIT_LOOKS {
+        let looked = Arc::clone(&run);
+        let look = move || looked.tree().is_none_or(Tree::find_init);
+        if tokio::task::spawn_blocking(look).await.unwrap_or(true) {
+            return;
+        }
+        tokio::time::sleep(INIT_PAUSE).await;
     }
 }
 

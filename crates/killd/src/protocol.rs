@@ -45,7 +45,8 @@ pub enum Op {
     },
     /// Puts a run under the kill plane. Answers: `ok`, `refused`.
     Register(Registration),
-    /// Takes a run off the kill plane; unknown ones are fine. Answer: `ok`.
+    /// Takes a run off the kill plane, because its processes are gone; unknown ones are fine. Without a cgroup, one
+    /// of which a known process lives is killed first. Answer: `ok`.
     Release {
         /// The run.
         run: String,
@@ -95,6 +96,10 @@ pub struct Registration {
     pub kill_dir: Option<PathBuf>,
     /// Without `kill_dir`: its first process, which must be a child subreaper for orphans to be found.
     pub pid: Option<u32>,
+    /// The first process is no subreaper but a trusted parent of a pid namespace's init, and everything else is in
+    /// that namespace: the end of both is the end of all.
+    #[serde(default)]
+    pub walled: bool,
 }
 
 /// A command to stop a scope.
@@ -207,7 +212,7 @@ pub struct RunReceipt {
     pub run: String,
     /// Its claim.
     pub fence: u64,
-    /// Processes alive when it was reached.
+    /// Processes alive when it was reached; 0: they had all ended before.
     pub processes_before: u64,
     /// Microseconds from the start of the kill until all were frozen; `None`: died first, or not seen to freeze.
     pub frozen_us: Option<u64>,

@@ -16,16 +16,24 @@ mod procfs;
 mod tree;
 
 use group::Group;
-use tree::{Look, Tree};
+use tree::Look;
+pub(crate) use tree::{Shape, Tree};
 
 /// How long to wait for "frozen" before killing anyway. A process in uninterruptible IO may not freeze at all.
 const FREEZE_PATIENCE: Duration = Duration::from_millis(250);
+/// The same for trees. Longer, because a tree that did not stand still can lose its first process to another hand,
+/// and with it the proof; on a machine with far too much to do a stop takes its turn on a CPU.
+const FREEZE_TREES_PATIENCE: Duration = Duration::from_secs(1);
+/// A stop takes effect when its process is next on a CPU: left to it between two looks.
+const STOP_PAUSE: Duration = Duration::from_millis(1);
 /// How long to wait for the last process to be gone.
 const DEATH_PATIENCE: Duration = Duration::from_secs(2);
 /// The longest sleep between two looks; also what a missed notification costs at most.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// Descendants give no notice when they die, so they are looked at this often.
+/// Until nobody in a tree can start another process, it is looked at this often.
 const LOOK_AT_TREES: Duration = Duration::from_millis(5);
+/// A run's first process may end in order just before a stop; how long its supervisor may take to say so.
+const RELEASE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How the processes of a run are reached.
 #[derive(Debug)]
@@ -41,19 +49,19 @@ impl Target {
     }
 
     /// A process and its descendants. Errors: why it cannot be used.
-    pub fn tree(pid: u32) -> Result<Target, String> {
-        Tree::open(pid).map(Target::Tree)
+    pub fn tree(pid: u32, shape: Shape) -> Result<Target, String> {
+        Tree::open(pid, shape).map(Target::Tree)
     }
 
     pub fn is_alive(&self) -> bool {
         match self {
             Target::Group(group) => group.state().populated,
-            Target::Tree(tree) => tree.root_is_alive(),
+            Target::Tree(tree) => tree.is_alive(),
         }
     }
 }
 
-/// Kills all processes of all `runs` and says of each what was proved. Blocks for at most some three seconds.
+/// Kills all processes of all `runs` and says of each what was proved. Blocks for at most some four seconds.
 pub(crate) fn kill(runs: &[Arc<Run>]) -> Vec<RunReceipt> {
     let start = Instant::now();
     let mut victims: Vec<Victim<'_>> = runs.iter().map(|run| Victim::new(run)).collect();
@@ -61,16 +69,22 @@ pub(crate) fn kill(runs: &[Arc<Run>]) -> Vec<RunReceipt> {
     let deadline = Instant::now() + DEATH_PATIENCE;
     loop {
         strike(&mut victims, start);
-        let living = || victims.iter().filter(|victim| victim.receipt.dead_us.is_none());
-        let hopeless = living().all(|victim| victim.receipt.why.is_some());
-        if hopeless || Instant::now() >= deadline {
+        let living = || victims.iter().filter(|victim| victim.is_open());
+        if living().next().is_none() || Instant::now() >= deadline {
             break;
         }
-        let trees = living().any(|victim| victim.tree().is_some());
-        let pause = if trees { LOOK_AT_TREES } else { LOOK_AGAIN };
-        group::wait_for_change(living().filter_map(|victim| victim.group()), pause);
+        wait_for_change(living());
     }
     victims.into_iter().map(Victim::finish).collect()
+}
+
+/// Waits until a look at one of them may see something new.
+fn wait_for_change<'a, 'b: 'a>(living: impl Iterator<Item = &'a Victim<'b>> + Clone) {
+    let open_tree = living.clone().filter_map(|victim| victim.tree()).any(|tree| !tree.closed());
+    let pause = if open_tree { LOOK_AT_TREES } else { LOOK_AGAIN };
+    let deaths: Vec<_> =
+        living.clone().filter_map(|victim| victim.tree()).filter_map(Tree::someone_alive).collect();
+    group::wait_for_change(living.filter_map(|victim| victim.group()), &deaths, pause);
 }
 
 struct Victim<'a> {
@@ -99,10 +113,7 @@ impl<'a> Victim<'a> {
     }
 
     fn tree(&self) -> Option<&'a Tree> {
-        match &self.run.target {
-            Target::Tree(tree) => Some(tree),
-            Target::Group(_) => None,
-        }
+        self.run.tree()
     }
 
     fn is_open(&self) -> bool {
@@ -152,7 +163,7 @@ fn freeze(victims: &mut [Victim<'_>], start: Instant) {
         if groups.is_empty() || Instant::now() >= deadline {
             return;
         }
-        group::wait_for_change(groups.into_iter(), LOOK_AGAIN);
+        group::wait_for_change(groups.into_iter(), &[], LOOK_AGAIN);
     }
 }
 
@@ -162,42 +173,43 @@ fn freeze_trees(victims: &mut [Victim<'_>], start: Instant) {
     if open.is_empty() {
         return;
     }
-    for (round, deadline) in std::iter::repeat(start + FREEZE_PATIENCE).enumerate() {
+    let deadline = start + FREEZE_TREES_PATIENCE;
+    loop {
         let processes = procfs::snapshot();
         let mut moving = false;
         for victim in &mut open {
             let Some(tree) = victim.tree() else { continue };
             let seen = tree.freeze(&processes);
-            if round == 0 {
-                victim.receipt.processes_before = seen.alive;
-                victim.receipt.why = seen.lost.then(|| tree::LOST.to_owned());
-            }
-            if seen.moving == 0 && seen.alive > 0 && victim.receipt.frozen_us.is_none() {
+            victim.receipt.processes_before = victim.receipt.processes_before.max(seen.alive);
+            if seen.closed && seen.alive > 0 && victim.receipt.frozen_us.is_none() {
                 victim.receipt.frozen_us = Some(micros(start));
             }
-            moving |= seen.moving > 0;
+            moving |= !seen.closed && !seen.lost;
         }
         if !moving || Instant::now() >= deadline {
             return;
         }
+        std::thread::sleep(STOP_PAUSE);
     }
 }
 
 /// One blow at everything that is not proved dead, and one look at what came of the last.
 fn strike(victims: &mut [Victim<'_>], start: Instant) {
-    let trees = victims.iter().any(|victim| victim.is_open() && victim.tree().is_some());
-    let processes = if trees { procfs::snapshot() } else { Vec::new() };
-    for victim in victims.iter_mut().filter(|victim| victim.receipt.dead_us.is_none()) {
+    let open_tree =
+        |victim: &Victim<'_>| victim.is_open() && victim.tree().is_some_and(|tree| !tree.closed());
+    let processes = if victims.iter().any(open_tree) { procfs::snapshot() } else { Vec::new() };
+    for victim in victims.iter_mut().filter(|victim| victim.is_open()) {
         let look = match &victim.run.target {
             Target::Group(group) if group.kill_and_look() => Look::Dead,
             Target::Group(_) => Look::Alive,
-            Target::Tree(_) if victim.receipt.why.is_some() => Look::Lost,
             Target::Tree(tree) => tree.kill_and_look(&processes),
         };
         match look {
-            Look::Alive => {}
             Look::Dead => victim.died(start),
-            Look::Lost => victim.receipt.why = Some(tree::LOST.to_owned()),
+            Look::Lost if start.elapsed() >= RELEASE_PATIENCE => {
+                victim.receipt.why = Some(tree::LOST.to_owned());
+            }
+            Look::Alive | Look::Lost => {}
         }
     }
 }

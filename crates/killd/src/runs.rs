@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::protocol::{ALL, MAX_LABELS, MAX_NAME_BYTES, MAX_RUNS, Registration, RunStatus};
-use crate::reach::Target;
+use crate::reach::{Shape, Target, Tree};
 
 /// Number of a connection.
 pub(crate) type ConnectionId = u64;
@@ -31,7 +31,8 @@ pub(crate) struct Runs(BTreeMap<(String, u64), Arc<Run>>);
 impl Run {
     /// Opens what a kill needs. Errors: what is wrong with the registration.
     pub fn open(registration: Registration, supervisor: ConnectionId) -> Result<Run, String> {
-        let Registration { run, fence, labels, kill_dir, pid } = registration;
+        let Registration { run, fence, labels, kill_dir, pid, walled } = registration;
+        let shape = if walled { Shape::Namespace } else { Shape::Subreaper };
         if labels.len() > MAX_LABELS {
             return Err(format!("a run may have {MAX_LABELS} labels"));
         }
@@ -41,7 +42,7 @@ impl Run {
         }
         let target = match (kill_dir, pid) {
             (Some(dir), _) => Target::group(dir)?,
-            (None, Some(pid)) => Target::tree(pid)?,
+            (None, Some(pid)) => Target::tree(pid, shape)?,
             (None, None) => return Err("a registration needs kill_dir or pid".into()),
         };
         Ok(Run { id: run, fence, labels, target, supervisor, proved_dead: AtomicBool::new(false) })
@@ -54,6 +55,14 @@ impl Run {
 
     pub fn mark_dead(&self) {
         self.proved_dead.store(true, Ordering::Release);
+    }
+
+    /// What it is without a cgroup.
+    pub fn tree(&self) -> Option<&Tree> {
+        match &self.target {
+            Target::Tree(tree) => Some(tree),
+            Target::Group(_) => None,
+        }
     }
 
     fn covered_by(&self, scope: &str) -> bool {

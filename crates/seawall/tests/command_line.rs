@@ -74,7 +74,14 @@ async fn register(dir: &Path, agent: &Child) -> Client {
     };
     client.supervise("test").await.unwrap();
     let labels = vec!["run/r1".to_owned(), "team/pay".to_owned()];
-    let run = Registration { run: "r1".into(), fence: 1, labels, kill_dir: None, pid: Some(agent.id()) };
+    let run = Registration {
+        run: "r1".into(),
+        fence: 1,
+        labels,
+        kill_dir: None,
+        pid: Some(agent.id()),
+        walled: false,
+    };
     client.register(run).await.unwrap();
     client
 }

@@ -2,6 +2,7 @@
 
 use crate::Engine;
 use adapters::agent::Activity;
+use adapters::sandbox::Level;
 use domain::Timestamp;
 use domain::failure::{Failure, FailureKind};
 use domain::run::{Input, Run};
@@ -90,6 +91,7 @@ impl Recorder {
             labels: run.identity().scopes().iter().map(ToString::to_string).collect(),
             pid: cgroup.is_none().then_some(pid),
             kill_dir: cgroup,
+            walled: level != Level::Bare.as_str(),
         };
         let plane = &self.engine.0.kill_plane;
         plane.register(registration).await.map_err(|e| Failure::new(FailureKind::Lost, e.to_string()))?;

@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -109,9 +110,15 @@ impl Group {
     }
 }
 
-/// Waits until the state of one of `groups` may have changed since it was read, or until `patience` ends.
-pub(crate) fn wait_for_change<'a>(groups: impl Iterator<Item = &'a Group>, patience: Duration) {
+/// Waits until the state of one of `groups` may have changed since it was read, until one of the processes behind
+/// `pidfds` has ended, or until `patience` ends.
+pub(crate) fn wait_for_change<'a>(
+    groups: impl Iterator<Item = &'a Group>,
+    pidfds: &[OwnedFd],
+    patience: Duration,
+) {
     let mut polled: Vec<_> = groups.map(|group| PollFd::new(&group.events, PollFlags::PRI)).collect();
+    polled.extend(pidfds.iter().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
     let timeout = Timespec { tv_sec: 0, tv_nsec: patience.subsec_nanos().into() };
     // Interrupted or not, the caller looks again; its deadline bounds the loop.
     let _ = poll(&mut polled, Some(&timeout));

@@ -2,12 +2,18 @@
 
 use std::fs;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 
 /// Never chosen when memory runs out: what stops processes must outlive them.
 const OOM_SCORE: &str = "-1000";
 
+/// Before agents on a busy machine: what is to be stopped may be what keeps it busy.
+const NICE: i32 = -10;
+
 pub(super) fn prepare() {
+    if let Err(error) = setpriority_process(None, NICE) {
+        tracing::info!(%error, "the kill plane has no precedence on a busy machine; run it as root");
+    }
     if let Err(error) = fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
         tracing::info!(%error, "the kill plane is not protected from the out-of-memory killer; run it as root");
     }

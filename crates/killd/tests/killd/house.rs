@@ -158,7 +158,7 @@ impl Cage {
 
     pub fn registration(&self, run: &str, fence: u64) -> Registration {
         let labels = vec![format!("run/{run}"), "agent/a".to_owned(), "team/t".to_owned()];
-        Registration { run: run.into(), fence, labels, kill_dir: Some(self.dir()), pid: None }
+        Registration { run: run.into(), fence, labels, kill_dir: Some(self.dir()), pid: None, walled: false }
     }
 }
 
