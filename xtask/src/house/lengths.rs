@@ -36,7 +36,10 @@ pub(super) fn check(tree: &Tree) -> Found {
 /// Lines of code and lines of tests. Inline tests come last in a file, by the style of this repository.
 fn split(file: &File) -> (usize, usize) {
     let lines = file.text.lines().count();
-    if file.path.contains("/tests/") || file.path.ends_with("/tests.rs") || file.path.ends_with("/testing.rs")
+    if file.path.contains("/tests/")
+        || file.path.starts_with("tests/")
+        || file.path.ends_with("/tests.rs")
+        || file.path.ends_with("/testing.rs")
     {
         return (0, lines);
     }
