@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use adapters::sandbox::{Limits, Sandbox, Spec};
+use adapters::sandbox::{Limits, NOBODY, Sandbox, Spec};
 use base::env::Env;
 
 fn main() -> ExitCode {
@@ -40,8 +40,9 @@ fn hold(args: &[String]) -> Result<i32, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let launcher = std::env::current_exe().map_err(|error| error.to_string())?;
-        let sandbox =
-            Sandbox::discover(&Env::process(), dir, &launcher).await.map_err(|error| error.to_string())?;
+        let sandbox = Sandbox::discover(&Env::process(), dir, &launcher, NOBODY)
+            .await
+            .map_err(|error| error.to_string())?;
         let script = format!("(setsid bash -c 'exec -a {marker}-agent sleep 1000' &); sleep 1000");
         let spec = Spec {
             name: format!("{marker}-group"),

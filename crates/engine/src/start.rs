@@ -76,7 +76,8 @@ impl Engine {
         let folder = |source| StartError::Folder { path: dir.display().to_string(), source };
         let probe = dir.join("probe");
         std::fs::create_dir_all(&probe).map_err(folder)?;
-        let sandbox = Sandbox::discover(&setup.outside.env, &probe, &setup.program).await.map_err(folder)?;
+        let found = Sandbox::discover(&setup.outside.env, &probe, &setup.program, setup.agent_uid).await;
+        let sandbox = found.map_err(folder)?;
         at_floor(sandbox.level(), setup.sandbox_floor)?;
         let limits = adapters::forge::git::Limits::default();
         let forge = GitForge::open(dir.join("mirrors"), &setup.outside.env, limits)?;

@@ -25,7 +25,7 @@ mod system;
 pub mod tunnel;
 pub mod watch;
 
-pub use probe::Finding;
+pub use probe::{Finding, NOBODY};
 pub use running::{Exit, Running};
 pub use spec::{Inside, Limits, Spec};
 
@@ -110,9 +110,10 @@ pub enum Error {
 impl Sandbox {
     /// Finds out what this machine offers by doing it: starts a probe in a sandbox and looks at its namespaces, uid
     /// and limits. `dir` is a writable directory for the probe's files; `launcher` our own program, which must
-    /// answer `sandbox-enter` (see [`enter::main`]). Fails only when not even a thread can be started.
-    pub async fn discover(env: &Env, dir: &Path, launcher: &Path) -> std::io::Result<Sandbox> {
-        probe::discover(env, dir, launcher).await
+    /// answer `sandbox-enter` (see [`enter::main`]); `uid` the host's uid and gid of the inside when we are root.
+    /// Fails only when not even a thread can be started.
+    pub async fn discover(env: &Env, dir: &Path, launcher: &Path, uid: u32) -> std::io::Result<Sandbox> {
+        probe::discover(env, dir, launcher, uid).await
     }
 
     /// The level every sandbox started here has, unless its own limits could not be put in force.

@@ -14,8 +14,8 @@ use tokio::io::AsyncReadExt;
 use super::running::Spawner;
 use super::{Level, Limits, Means, Sandbox, Spec};
 
-/// The uid and gid of the inside when we are root: `nobody`, who owns nothing.
-const NOBODY: (u32, u32) = (65534, 65534);
+/// The usual uid and gid of the inside when we are root: `nobody`, who owns nothing.
+pub const NOBODY: u32 = 65534;
 /// A probe takes some 20 ms; a machine that needs this long has no working sandbox.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Probe output that is kept, bytes.
@@ -36,7 +36,7 @@ pub struct Finding {
     pub mend: String,
 }
 
-pub(super) async fn discover(env: &Env, dir: &Path, launcher: &Path) -> io::Result<Sandbox> {
+pub(super) async fn discover(env: &Env, dir: &Path, launcher: &Path, uid: u32) -> io::Result<Sandbox> {
     let launcher = std::fs::canonicalize(launcher).unwrap_or_else(|_| launcher.to_owned());
     let mut found = Means {
         bwrap: env.find_program("bwrap"),
@@ -48,7 +48,7 @@ pub(super) async fn discover(env: &Env, dir: &Path, launcher: &Path) -> io::Resu
         spawner: Spawner::start()?,
     };
     let root = rustix::process::geteuid().is_root();
-    let candidates = if root { vec![Some(NOBODY), None] } else { vec![None] };
+    let candidates = if root { vec![Some((uid, uid)), None] } else { vec![None] };
     let mut seen = Err("bwrap is not on the PATH".to_owned());
     if found.bwrap.is_some() {
         for identity in candidates {

@@ -3,7 +3,8 @@
 use std::os::unix::fs::MetadataExt;
 
 use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
-use adapters::sandbox::{Level, Limits};
+use adapters::sandbox::{Level, Limits, Sandbox};
+use base::env::Env;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Stage, alive, bare, launcher, no_group, remove_group, run, sandbox, until, write};
@@ -69,6 +70,21 @@ async fn the_workspace_is_writable_and_all_else_is_not() {
     let expect = sandbox.identity().map_or(rustix::process::geteuid().as_raw(), |(uid, _)| uid);
     assert_eq!(made.uid(), expect);
     assert!(expect != 0 || sandbox.level() == Level::Walled);
+}
+
+#[tokio::test]
+async fn the_inside_has_the_uid_it_was_given() {
+    let (test, uid) = ("the_inside_has_the_uid_it_was_given", 4242);
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: {test}: not root, so the inside has our own uid");
+        return;
+    }
+    let stage = Stage::new();
+    let Some(_) = sandbox(&stage, test, Level::Walled).await else { return };
+    let given = Sandbox::discover(&Env::process(), stage.dir.path(), &launcher(), uid).await.unwrap();
+    let ran = run(&given, &stage.spec("echo made > made")).await;
+    let made = std::fs::metadata(stage.path("workspace/made")).unwrap();
+    assert_eq!((given.identity(), made.uid(), made.gid()), (Some((uid, uid)), uid, uid), "{}", ran.err);
 }
 
 #[tokio::test]

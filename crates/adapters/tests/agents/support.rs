@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use adapters::sandbox::{Exit, Level, Limits, Sandbox, Spec};
+use adapters::sandbox::{Exit, Level, Limits, NOBODY, Sandbox, Spec};
 use base::env::Env;
 use base::ids::Ids;
 use tokio::io::AsyncReadExt;
@@ -81,7 +81,7 @@ impl Stage {
 
 /// The machine's sandbox, or `None` (said aloud) when it is below `floor`.
 pub async fn sandbox(stage: &Stage, test: &str, floor: Level) -> Option<Sandbox> {
-    let found = Sandbox::discover(&Env::process(), stage.dir.path(), &launcher()).await.unwrap();
+    let found = Sandbox::discover(&Env::process(), stage.dir.path(), &launcher(), NOBODY).await.unwrap();
     if found.level() >= floor {
         return Some(found);
     }
@@ -92,7 +92,7 @@ pub async fn sandbox(stage: &Stage, test: &str, floor: Level) -> Option<Sandbox>
 /// A machine without bwrap: the same program, another PATH.
 pub async fn bare(stage: &Stage) -> Sandbox {
     let env = Env::fixed([("PATH", "/nonexistent")]);
-    Sandbox::discover(&env, stage.dir.path(), &launcher()).await.unwrap()
+    Sandbox::discover(&env, stage.dir.path(), &launcher(), NOBODY).await.unwrap()
 }
 
 pub struct Ran {

@@ -24,7 +24,7 @@ const NOT_AFTER_US: i64 = 4_102_444_800_000_000;
 pub async fn isolation(config: Option<&Config>, context: &Context) -> (&'static str, Vec<Check>) {
     const AREA: &str = "isolation";
     let floor = config.map_or(Walls::default().require, |config| config.sandbox.require);
-    let sandbox = match discover(context).await {
+    let sandbox = match discover(config, context).await {
         Ok(sandbox) => sandbox,
         Err(error) => {
             let check =
@@ -47,9 +47,10 @@ pub async fn isolation(config: Option<&Config>, context: &Context) -> (&'static 
     (level.as_str(), checks)
 }
 
-async fn discover(context: &Context) -> std::io::Result<Sandbox> {
+async fn discover(config: Option<&Config>, context: &Context) -> std::io::Result<Sandbox> {
     let program = std::env::current_exe()?;
-    Sandbox::discover(&context.env, &std::env::temp_dir(), &program).await
+    let uid = config.map_or(Walls::default().uid, |config| config.sandbox.uid);
+    Sandbox::discover(&context.env, &std::env::temp_dir(), &program, uid).await
 }
 
 /// Whether git is there and new enough.
