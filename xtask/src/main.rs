@@ -1,5 +1,7 @@
-//! Chores of this repository. `cargo xtask house` checks the rules that no compiler knows.
+//! Chores of this repository. `cargo xtask house` checks the rules that no compiler knows,
+//! `cargo xtask bench` measures.
 
+mod bench;
 mod house;
 
 use std::process::ExitCode;
@@ -8,7 +10,12 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     match (args.next().as_deref(), args.next()) {
         (Some("house"), None) => house::main(),
-        _ => say("usage: cargo xtask house    checks the rules of the house", ExitCode::from(2)),
+        (Some("bench"), which) => bench::main(which.as_deref()),
+        _ => {
+            let usage =
+                format!("usage: cargo xtask house    checks the rules of the house\n       {}", bench::USAGE);
+            say(&usage, ExitCode::from(2))
+        }
     }
 }
 
