@@ -33,6 +33,8 @@ pub enum FailureKind {
     OutsideWorkspace,
     /// The model refused or failed for good.
     Model,
+    /// A containment, or a newer claim, refuses the agent's calls. The run's own state says what follows.
+    Refused,
     /// The run's budget is spent.
     BudgetSpent,
     /// The agent used all its turns.
@@ -62,6 +64,7 @@ impl FailureKind {
             Self::Protocol => "protocol",
             Self::OutsideWorkspace => "outside_workspace",
             Self::Model => "model",
+            Self::Refused => "refused",
             Self::BudgetSpent => "budget_spent",
             Self::TurnsExhausted => "turns_exhausted",
             Self::NoReview => "no_review",
@@ -86,6 +89,7 @@ impl FailureKind {
             | Self::Protocol
             | Self::OutsideWorkspace
             | Self::Model
+            | Self::Refused
             | Self::NoReview
             | Self::Engine => Retry::AfterBackoff,
             Self::AgentMissing | Self::BudgetSpent | Self::TurnsExhausted => Retry::Never,

@@ -79,7 +79,7 @@ pub struct Run {
     pub failures: u32,
     /// Review rounds begun.
     pub round: u32,
-    /// Of them, rounds that only followed a moved landing branch.
+    /// Of them, rounds that only follow a moved landing branch, the next one included once it is certain.
     pub rebases: u32,
     /// Where it stands.
     pub phase: Phase,

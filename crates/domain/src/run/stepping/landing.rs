@@ -42,22 +42,28 @@ pub(super) fn rebased(mut run: Run, head: &Sha, change: Change, now: Timestamp) 
     run.rebases += 1;
     let collected = Event::ChangeCollected { change: change.clone() };
     run.change = Some(change);
-    if run.rebases > MAX_REBASES {
-        let question = format!("the landing branch moved {MAX_REBASES} times during review");
-        return Ok(needs_person(run, question, now).preceded_by(collected));
-    }
-    Ok(ask_for_review(run, now).preceded_by(collected))
+    let step = if run.rebases > MAX_REBASES { too_busy(run, now) } else { ask_for_review(run, now) };
+    Ok(step.preceded_by(collected))
 }
 
 pub(super) fn land_conflict(
-    run: Run,
+    mut run: Run,
     head: &Sha,
     files: Vec<String>,
     project: &Project,
     now: Timestamp,
 ) -> Result<Step, Ignored> {
     landing(&run, head)?;
+    // The round that follows is the branch's doing, not the reviewers': it does not count towards their rounds.
+    run.rebases += 1;
+    if run.rebases > MAX_REBASES {
+        return Ok(too_busy(run, now));
+    }
     Ok(again(run, Wait::Conflict { files }, project, now))
+}
+
+fn too_busy(run: Run, now: Timestamp) -> Step {
+    needs_person(run, format!("the landing branch moved {MAX_REBASES} times during review"), now)
 }
 
 pub(super) fn landing(run: &Run, reviewed: &Sha) -> Result<(), Ignored> {
