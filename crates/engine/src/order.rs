@@ -110,7 +110,7 @@ impl Engine {
         Ok(open.into_iter().filter(|s| covers(scope, &s.run)).map(|s| s.run.id).collect())
     }
 
-    /// The tokens that were live here when the order was given, by run; the latest [`MAX_REVOKED`] of all orders.
+    /// The tokens that were live here when the order was given, by run; the latest 1,000 of all orders.
     /// Presenting one at the gateway shows whether the identity layer holds.
     pub fn revoked_tokens(&self, order: &OrderId) -> Vec<(RunId, Secret)> {
         let revoked = self.0.revoked.lock().unwrap_or_else(PoisonError::into_inner);

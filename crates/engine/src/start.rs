@@ -17,15 +17,19 @@ use adapters::forge::git::GitForge;
 use adapters::sandbox::{Level, Sandbox};
 use base::signing::Signer;
 use base::tasks::Tasks;
-use domain::{Millis, Timestamp};
+use domain::Millis;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::Store;
 use store::key::Key;
 
-/// How long a key of this process is accepted; the longest attempt fits in many times.
-const KEY_LIFE: Millis = Millis::seconds(30 * 24 * 3600);
+/// How long a key is accepted after it was published last; the longest attempt fits in.
+const KEY_LIFE: Millis = Millis::seconds(3 * 24 * 3600);
+/// How often a living process publishes its key again.
+const KEY_RENEWAL: Duration = Duration::from_secs(12 * 3600);
+/// How soon it tries again when it could not.
+const KEY_RETRY: Duration = Duration::from_secs(60);
 /// How long the kill plane may still be ending what an earlier process left.
 const SWEEP_PATIENCE: Duration = Duration::from_secs(10);
 /// How long attempts have to end when the engine is drained.
@@ -115,12 +119,8 @@ impl Engine {
 
     async fn begin(&self, only: bool) -> Result<(), StartError> {
         self.adopt_tombstones().await?;
-        let now = self.now();
-        let signer = &self.0.signer;
-        let expires = Timestamp(now.0 + i64::try_from(KEY_LIFE.0 * 1000).unwrap_or(i64::MAX / 2));
-        let (kid, public) = (signer.key_id().to_owned(), signer.public_key());
-        self.0.store.put_key(&Key { kid, public, created_at: now, expires_at: expires }).await?;
-        self.0.store.forget_keys(now).await?;
+        self.publish_key().await?;
+        self.0.store.forget_keys(self.now()).await?;
         self.swept().await;
         if only {
             self.0.store.end_all_leases().await?;
@@ -128,6 +128,40 @@ impl Engine {
         self.take_up_lost().await?;
         self.spawn_loops();
         Ok(())
+    }
+
+    /// Makes the key that signs run tokens known to every gateway, for [`KEY_LIFE`] from now.
+    async fn publish_key(&self) -> Result<(), store::Error> {
+        let now = self.now();
+        let signer = &self.0.signer;
+        let key = Key {
+            kid: signer.key_id().to_owned(),
+            public: signer.public_key(),
+            created_at: now,
+            expires_at: now.plus(KEY_LIFE),
+        };
+        self.0.store.put_key(&key).await
+    }
+
+    async fn publish_key_forever(&self) {
+        let over = self.0.tasks.token();
+        let mut wait = KEY_RENEWAL;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = over.cancelled() => return,
+            }
+            wait = match self.publish_key().await {
+                Ok(()) => KEY_RENEWAL,
+                Err(error) => {
+                    tracing::error!(
+                        error = base::error::chain(&error),
+                        "cannot publish the key of run tokens"
+                    );
+                    KEY_RETRY
+                }
+            };
+        }
     }
 
     /// Waits until the kill plane has ended what an earlier supervisor had registered.
@@ -151,6 +185,8 @@ impl Engine {
         tasks.spawn("reconcile runs", async move { engine.reconcile_runs_forever().await });
         let engine = self.clone();
         tasks.spawn("reconcile orders", async move { engine.reconcile_orders_forever().await });
+        let engine = self.clone();
+        tasks.spawn("publish key", async move { engine.publish_key_forever().await });
         for project in self.0.setup.fleet.projects.keys() {
             let (engine, project) = (self.clone(), project.clone());
             tasks.spawn("reconcile issues", async move { engine.reconcile_issues_forever(project).await });
