@@ -1,6 +1,7 @@
 //! The hidden entry `seawall builtin-agent`: the half of the built-in agent that runs inside the sandbox.
 //!
-//! Speaks JSON lines on stdio with the host's half. Invariants: the token lives in memory only; the conversation with
+//! Speaks JSON lines on stdio with the host's half. Invariants: the token and the key of its messages live in memory
+//! only, which the commands it runs cannot read; the conversation with
 //! the model is what the model said and what the tools answered, nothing is added or forgotten.
 
 use std::io;
@@ -15,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::messages::{FromGuest, Start, ToGuest};
+use super::messages::{FromGuest, Signed, Start, ToGuest};
 use super::model::{Answer, Model};
 use super::toolbox::{Call, Toolbox};
 use super::trouble::Trouble;
@@ -45,6 +46,9 @@ pub enum Error {
 
 /// Works until the end, and returns the exit code.
 pub fn main() -> Result<i32, Error> {
+    // Its commands run under its own uid: without this they could read its memory and take its descriptors.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+        .map_err(io::Error::from)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(talk());
     // A thread still waits on stdin; it must not hold the process back.
@@ -58,13 +62,14 @@ async fn talk() -> Result<(), Error> {
     let (heard, answers) = mpsc::channel(ANSWERS);
     let interrupt = CancellationToken::new();
     tokio::spawn(listen(lines, heard, interrupt.clone()));
+    let host = Host { key: start.key.clone() };
     let mut guest = Guest::new(&start, answers);
     let end = tokio::select! {
         end = guest.work(&start) => end,
         () = interrupt.cancelled() => Ok(End::Interrupted),
     };
     let end = end.unwrap_or_else(End::Failed);
-    say(&FromGuest::End { end }).await.map_err(Error::Io)
+    host.say(FromGuest::End { end }).await.map_err(Error::Io)
 }
 
 async fn hear(lines: &mut BoundedLines<tokio::io::Stdin>) -> io::Result<Option<ToGuest>> {
@@ -88,16 +93,23 @@ async fn listen(
     interrupt.cancel();
 }
 
-async fn say(message: &FromGuest) -> io::Result<()> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
-    let mut stdout = tokio::io::stdout();
-    stdout.write_all(&line).await?;
-    stdout.flush().await
+/// The way to the host's half.
+struct Host {
+    key: String,
 }
 
-async fn tell(activity: Activity) -> Result<(), Failure> {
-    say(&FromGuest::Activity { activity }).await.map_err(host_gone)
+impl Host {
+    async fn say(&self, message: FromGuest) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&Signed { key: self.key.clone(), message })?;
+        line.push(b'\n');
+        let mut stdout = tokio::io::stdout();
+        stdout.write_all(&line).await?;
+        stdout.flush().await
+    }
+
+    async fn tell(&self, activity: Activity) -> Result<(), Failure> {
+        self.say(FromGuest::Activity { activity }).await.map_err(host_gone)
+    }
 }
 
 fn host_gone(error: io::Error) -> Failure {
@@ -105,6 +117,7 @@ fn host_gone(error: io::Error) -> Failure {
 }
 
 struct Guest {
+    host: Host,
     model: Model,
     toolbox: Toolbox,
     answers: mpsc::Receiver<(u64, ToolAnswer)>,
@@ -116,21 +129,28 @@ impl Guest {
     fn new(start: &Start, answers: mpsc::Receiver<(u64, ToolAnswer)>) -> Guest {
         let toolbox = Toolbox::new(start);
         let model = Model::new(start, Secret::new(start.token.clone()), toolbox.descriptions());
-        Guest { model, toolbox, answers, calls: 0, used: Usage::default() }
+        Guest {
+            host: Host { key: start.key.clone() },
+            model,
+            toolbox,
+            answers,
+            calls: 0,
+            used: Usage::default(),
+        }
     }
 
     async fn work(&mut self, start: &Start) -> Result<End, Failure> {
-        tell(Activity::Started { session: start.session.clone() }).await?;
+        self.host.tell(Activity::Started { session: start.session.clone() }).await?;
         let prompt = json!({"type": "input_text", "text": start.prompt});
         let mut input = vec![json!({"type": "message", "role": "user", "content": [prompt]})];
         for n in 1..=start.max_turns {
-            tell(Activity::Turn { n }).await?;
+            self.host.tell(Activity::Turn { n }).await?;
             let answer = self.ask(&input).await?;
             self.used = self.used.plus(answer.usage);
-            tell(Activity::Usage { total: self.used }).await?;
+            self.host.tell(Activity::Usage { total: self.used }).await?;
             let (calls, said) = (answer.calls(), answer.said());
             for text in &said {
-                tell(Activity::Said { text: text.clone() }).await?;
+                self.host.tell(Activity::Said { text: text.clone() }).await?;
             }
             if calls.is_empty() {
                 return Ok(End::Finished { summary: said.join("\n") });
@@ -153,7 +173,7 @@ impl Guest {
                 Err(Trouble::Final(failure)) => return Err(failure),
                 Err(Trouble::Passing { why, after }) => (why, after),
             };
-            tell(Activity::Retrying { why }).await?;
+            self.host.tell(Activity::Retrying { why }).await?;
             tokio::time::sleep(after.map_or(pause, |asked| asked.min(LONGEST_ASKED_PAUSE))).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -173,7 +193,7 @@ impl Guest {
         }
         let (text, activity) = self.toolbox.use_own(&call).await;
         if let Some(activity) = activity {
-            tell(activity).await?;
+            self.host.tell(activity).await?;
         }
         Ok(call.output(&text))
     }
@@ -185,7 +205,7 @@ impl Guest {
             Ok(arguments) => arguments,
             Err(text) => return Ok(ToolAnswer { ok: false, text }),
         };
-        say(&FromGuest::ToolCall { id, name, arguments }).await.map_err(host_gone)?;
+        self.host.say(FromGuest::ToolCall { id, name, arguments }).await.map_err(host_gone)?;
         loop {
             match self.answers.recv().await {
                 Some((answered, answer)) if answered == id => return Ok(answer),

@@ -22,6 +22,9 @@ pub(super) enum ToGuest {
 // No `Debug`: it carries the token.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Start {
+    /// What every message of the guest carries. Commands share its namespaces and may reach its stdout, or that of
+    /// the init above it, but not its memory.
+    pub key: String,
     pub session: String,
     pub prompt: String,
     pub instructions: String,
@@ -32,6 +35,13 @@ pub(super) struct Start {
     pub tools: Vec<ToolSpec>,
     pub max_turns: u32,
     pub max_command_ms: u64,
+}
+
+/// A message of the guest with the key that proves it is the guest's.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Signed {
+    pub key: String,
+    pub message: FromGuest,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,8 +1,10 @@
 //! The built-in agent: a small honest loop of model and tools.
 //!
 //! Its loop ([`guest`]) runs inside the sandbox, where its commands and patches act; this half starts it, answers the
-//! host's tools and listens. Invariant: what the guest says is as untrusted as what its commands say.
+//! host's tools and listens. Invariants: what the guest says is as untrusted as the model that moves it; nobody but the
+//! guest speaks for it, so code that a reviewer runs cannot hand in the review.
 
+use base::secret::Secret;
 use domain::failure::{Failure, FailureKind};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -10,7 +12,7 @@ use serde_json::Value;
 use super::conversation::{Conversation, Next, protocol};
 use super::{Driver, End, Host, Session};
 use crate::sandbox::{Sandbox, Spec};
-use messages::{FromGuest, Start, ToGuest};
+use messages::{FromGuest, Signed, Start, ToGuest};
 
 mod command;
 pub mod guest;
@@ -64,7 +66,9 @@ async fn start(
 }
 
 async fn listen(talk: &mut Conversation, session: &Session) -> Result<String, Failure> {
+    let key = Secret::random();
     let start = Start {
+        key: key.expose().to_owned(),
         prompt: session.prompt.clone(),
         instructions: session.instructions.clone(),
         model: session.model.clone(),
@@ -81,7 +85,7 @@ async fn listen(talk: &mut Conversation, session: &Session) -> Result<String, Fa
         match talk.next().await? {
             Next::Interrupt => talk.send(&encode(&ToGuest::Interrupt)?).await?,
             Next::Message(message) => {
-                if let Some(end) = heard(talk, session, message).await? {
+                if let Some(end) = heard(talk, session, &key, message).await? {
                     return end;
                 }
             }
@@ -92,10 +96,15 @@ async fn listen(talk: &mut Conversation, session: &Session) -> Result<String, Fa
 async fn heard(
     talk: &mut Conversation,
     session: &Session,
+    key: &Secret,
     message: Value,
 ) -> Result<Option<Result<String, Failure>>, Failure> {
     let wrong = |error| protocol(&format!("the built-in agent said what nobody understands: {error}"));
-    match serde_json::from_value(message).map_err(wrong)? {
+    let said: Signed = serde_json::from_value(message).map_err(wrong)?;
+    if !key.matches(&said.key) {
+        return Err(protocol("something beside the built-in agent spoke in its place"));
+    }
+    match said.message {
         FromGuest::Activity { activity } => talk.tell(activity).await,
         FromGuest::ToolCall { id, name, arguments } => {
             let known = session.tools.iter().any(|tool| tool.name == name);

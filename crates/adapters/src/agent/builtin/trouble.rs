@@ -17,6 +17,8 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 const ERROR_START: usize = 500;
 /// Codes that say no request of this run will be answered again.
 const SPENT: [&str; 3] = ["insufficient_quota", "usage_limit_reached", "billing_hard_limit_reached"];
+/// Codes by which the gateway says that the run may not call any more: it is contained, or another claim has it.
+const STOPPED: [&str; 2] = ["contained", "stale_run"];
 /// Codes of failed responses that may pass.
 const PASSING: [&str; 4] =
     ["server_error", "rate_limit_exceeded", "server_is_overloaded", "overloaded_error"];
@@ -42,8 +44,8 @@ pub(super) async fn refused(response: Response<Incoming>) -> Trouble {
 
 fn judge(status: StatusCode, headers: &HeaderMap, error: &Value) -> Trouble {
     let said = format!("{} {}", status.as_u16(), text_of(error));
-    if is_spent(error) {
-        return last(FailureKind::BudgetSpent, &said);
+    if let Some(kind) = kind_of(error) {
+        return last(kind, &said);
     }
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let may_pass = status.is_server_error() || [408, 409, 425, 429].contains(&status.as_u16());
@@ -57,8 +59,8 @@ fn judge(status: StatusCode, headers: &HeaderMap, error: &Value) -> Trouble {
 /// What a stream's own error means.
 pub(super) fn failed(error: &Value, after: Option<Duration>) -> Trouble {
     let said = text_of(error);
-    if is_spent(error) {
-        return last(FailureKind::BudgetSpent, &said);
+    if let Some(kind) = kind_of(error) {
+        return last(kind, &said);
     }
     let code = error["code"].as_str().or(error["type"].as_str()).unwrap_or_default();
     if PASSING.contains(&code) {
@@ -67,11 +69,13 @@ pub(super) fn failed(error: &Value, after: Option<Duration>) -> Trouble {
     last(FailureKind::Model, &format!("the model failed: {said}"))
 }
 
-fn is_spent(error: &Value) -> bool {
-    [&error["code"], &error["type"]]
-        .iter()
-        .filter_map(|value| value.as_str())
-        .any(|code| SPENT.contains(&code))
+/// What the gateway refuses for good, by name.
+fn kind_of(error: &Value) -> Option<FailureKind> {
+    let codes = || [&error["code"], &error["type"]].into_iter().filter_map(Value::as_str);
+    if codes().any(|code| SPENT.contains(&code)) {
+        return Some(FailureKind::BudgetSpent);
+    }
+    codes().any(|code| STOPPED.contains(&code)).then_some(FailureKind::Refused)
 }
 
 fn text_of(error: &Value) -> String {
@@ -113,8 +117,16 @@ mod tests {
         check(429, &[("retry-after", "7")], "rate_limit_exceeded", "again Some(7)");
         check(429, &[], "insufficient_quota", "budget_spent");
         check(429, &[("x-should-retry", "false")], "rate_limit_exceeded", "model");
-        check(403, &[], "contained", "model");
+        check(403, &[], "contained", "refused");
+        check(403, &[("x-should-retry", "false")], "stale_run", "refused");
+        check(403, &[], "permission_denied", "model");
         check(400, &[], "bad", "model");
         check(503, &[], "", "again None");
+    }
+
+    #[test]
+    fn a_stream_cut_by_a_containment_is_named() {
+        let cut = failed(&json!({"code": "contained", "message": "m"}), None);
+        assert!(matches!(cut, Trouble::Final(failure) if failure.kind == FailureKind::Refused));
     }
 }

@@ -13,6 +13,14 @@ const TURN_START: u64 = 3;
 const TURN_INTERRUPT: u64 = 4;
 /// JSON-RPC 2.0, section 5.1.
 const METHOD_NOT_FOUND: i32 = -32601;
+/// What the gateway says when it refuses a run for good, with status 403: its code or its text, whichever of them
+/// Codex passes on.
+const STOPPED: [&str; 4] = [
+    "\"contained\"",
+    "\"stale_run\"",
+    "calls are refused until a person lifts it",
+    "an older claim of the run",
+];
 /// Of a command's output, the end that is told, characters.
 const TOLD_TAIL: usize = 2_000;
 
@@ -259,14 +267,17 @@ fn failure(error: &Value) -> Failure {
     let info = &error["codexErrorInfo"];
     let key = info.as_object().and_then(|object| object.keys().next()).map(String::as_str);
     let name = info.as_str().or(key).unwrap_or("other");
+    let text = error_text(error);
+    let status = key.and_then(|key| info[key]["httpStatusCode"].as_u64());
+    let forbidden = status.map_or_else(|| text.contains("403"), |status| status == 403);
     let kind = match name {
+        _ if forbidden && STOPPED.iter().any(|said| text.contains(said)) => FailureKind::Refused,
         "usageLimitExceeded" | "sessionBudgetExceeded" => FailureKind::BudgetSpent,
         "sandboxError" => FailureKind::Sandbox,
         _ => FailureKind::Model,
     };
-    let status = key.and_then(|key| info[key]["httpStatusCode"].as_u64());
     let status = status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
-    Failure::new(kind, format!("{name}{status}: {}", error_text(error)))
+    Failure::new(kind, format!("{name}{status}: {text}"))
 }
 
 fn error_text(error: &Value) -> String {

@@ -36,7 +36,11 @@ fn end(message: Value) -> Result<String, Failure> {
 }
 
 fn failed(info: Value) -> &'static str {
-    let turn = json!({"status": "failed", "error": {"message": "m", "codexErrorInfo": info}});
+    failed_with("m", info)
+}
+
+fn failed_with(message: &str, info: Value) -> &'static str {
+    let turn = json!({"status": "failed", "error": {"message": message, "codexErrorInfo": info}});
     end(json!({"method": "turn/completed", "params": {"threadId": "T", "turn": turn}}))
         .unwrap_err()
         .kind
@@ -50,6 +54,13 @@ fn a_failed_turn_is_named_by_what_codex_says() {
     assert_eq!(failed(json!({"httpConnectionFailed": {"httpStatusCode": 401}})), "model");
     assert_eq!(failed(json!("sandboxError")), "sandbox");
     assert_eq!(failed(Value::Null), "model");
+    let forbidden = json!({"httpConnectionFailed": {"httpStatusCode": 403}});
+    let contained = r#"unexpected status 403 Forbidden: {"error":{"code":"contained"}}"#;
+    assert_eq!(failed_with(contained, forbidden.clone()), "refused");
+    assert_eq!(failed_with(contained, json!("other")), "refused");
+    let stale = "this token belongs to an older claim of the run; only the newest attempt may call";
+    assert_eq!(failed_with(stale, forbidden.clone()), "refused");
+    assert_eq!(failed_with("403: your country is not supported", forbidden), "model");
 }
 
 #[test]
