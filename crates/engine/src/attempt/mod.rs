@@ -22,7 +22,6 @@ use adapters::agent::builtin::Builtin;
 use adapters::agent::codex::Codex;
 use adapters::agent::{self, End, Host};
 use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
-use adapters::sandbox::watch;
 use domain::effect::Task;
 use domain::failure::{Failure, FailureKind};
 use domain::fleet::Driver;
@@ -72,15 +71,10 @@ async fn drive(
     let host = Host { tools: prepared.tools.clone(), activity, interrupt: interrupt.clone() };
     let recorder = Recorder::new(engine.clone(), run.clone(), cancel.clone());
     let recording = recorder.record(seen);
-    let quota = prepared.spec.limits.workspace_bytes.unwrap_or(u64::MAX);
     let agent = async {
         let (spec, session) = (prepared.spec.clone(), prepared.session.clone());
         tokio::select! {
             end = driver.run(&engine.0.sandbox, spec, session, host) => end,
-            over = watch::over_quota(prepared.spec.workspace_tree.clone(), quota) => failed(
-                FailureKind::DiskQuota,
-                format!("the workspace holds {} bytes; its quota is {}", over.bytes, over.quota_bytes),
-            ),
             () = cancel.cancelled() => End::Interrupted,
         }
     };
