@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::drive::{Driven, TOKEN, drive, drive_until, session};
 use crate::gateway::{Gateway, Reply, call, message};
-use crate::support::{Stage, alive, bare, sandbox, until};
+use crate::support::{Stage, alive, bare, may_skip, sandbox, until};
 
 /// The real Codex: by `SEAWALL_TEST_CODEX`, on the `PATH`, or in the cache that CI fills.
 fn real(test: &str) -> Option<Codex> {
@@ -21,6 +21,7 @@ fn real(test: &str) -> Option<Codex> {
     let named = [env.get("SEAWALL_TEST_CODEX"), Some("codex".to_owned()), cached];
     let found = named.iter().flatten().find_map(|command| Codex::find(&env, Some(command)).ok());
     if found.is_none() {
+        may_skip(test);
         eprintln!("SKIPPED: {test}: codex is not installed (npm install @openai/codex)");
     }
     found
