@@ -111,7 +111,7 @@ pub struct IssueRef {
     pub identifier: String,
     /// One line.
     pub title: String,
-    /// The version that was claimed.
+    /// The version that was claimed; once a person was asked, the one that asks.
     pub version: String,
 }
 

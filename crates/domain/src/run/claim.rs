@@ -52,7 +52,7 @@ pub struct Prior {
     pub run: RunId,
     /// How it ended; `None` while it is open.
     pub outcome: Option<Outcome>,
-    /// The version that it was claimed for.
+    /// The version that it was claimed for, or the one with its question to a person.
     pub version: String,
     /// When the last of its effects was performed; `None` while one is owed.
     pub settled_at: Option<Timestamp>,

@@ -1,10 +1,10 @@
 //! Tells the people who read the issue, once.
 
-use super::{Answer, Later};
+use super::{Answer, Later, tracker_failure};
 use crate::Engine;
-use domain::RunId;
-use domain::failure::{Failure, FailureKind};
-use domain::run::Phase;
+use adapters::tracker::files::FilesTracker;
+use domain::run::{Input, Outcome, Phase, Run};
+use domain::{IssueId, RunId};
 
 /// In whose name Seawall comments.
 const AUTHOR: &str = "seawall";
@@ -23,10 +23,28 @@ pub(super) async fn perform(engine: &Engine, run: &RunId, text: &str) -> Result<
         | Phase::InReview { .. }
         | Phase::Landing { .. } => stored.run.created_at,
     };
-    source
-        .tracker
-        .comment(&issue.id, AUTHOR, text, at)
-        .await
-        .map_err(|e| Later::Failed(Failure::new(FailureKind::Engine, base::error::chain(&e))))?;
-    Ok(Answer::Nothing)
+    let told = source.tracker.comment(&issue.id, AUTHOR, text, at).await;
+    if let Err(error) = told {
+        return tracker_failure(&source.tracker, &issue.id, error).await;
+    }
+    if !asks_a_person(&stored.run) {
+        return Ok(Answer::Nothing);
+    }
+    match version(&source.tracker, &issue.id).await? {
+        Some(version) => Ok(Answer::Tell(stored.run.id, Input::PersonAsked { version })),
+        None => Ok(Answer::Nothing),
+    }
+}
+
+fn asks_a_person(run: &Run) -> bool {
+    matches!(run.outcome(), Some(Outcome::NeedsPerson { .. } | Outcome::Failed { .. }))
+}
+
+/// How the issue reads now; `None` when it is gone.
+async fn version(tracker: &FilesTracker, issue: &IssueId) -> Result<Option<String>, Later> {
+    match tracker.fetch(std::slice::from_ref(issue)).await {
+        Ok(fetched) if fetched.unsure.is_empty() => Ok(fetched.issues.into_iter().next().map(|i| i.version)),
+        Ok(_) => Err(Later::unavailable("the issue's file cannot be read now")),
+        Err(error) => Err(Later::unavailable(&base::error::chain(&error))),
+    }
 }

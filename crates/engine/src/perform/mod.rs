@@ -2,7 +2,8 @@
 //!
 //! Invariants: an effect is performed by whoever holds its lease; the lease is renewed as long as it is
 //! performed; a performer that cannot renew stops its attempts before the lease ends; an effect that fails
-//! is tried again later, and given up only after [`MAX_TRIES`], which the run is told.
+//! is tried again later, and given up only after [`MAX_TRIES`], which the run is told; what people must be told
+//! is not given up as long as their issue is there.
 
 mod clean_workspace;
 pub(crate) mod collect_change;
@@ -15,12 +16,13 @@ mod start_attempt;
 
 use crate::Engine;
 use crate::attempt::sandbox_name;
+use adapters::tracker::files::{self, FilesTracker};
 use domain::Millis;
 use domain::effect::{Effect, WhenLost};
 use domain::failure::{Failure, FailureKind};
 use domain::run::{AttemptEnd, Input};
 use domain::step::Step;
-use domain::{EffectId, RunId};
+use domain::{EffectId, IssueId, RunId};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use store::effect::{Claimed, Lease};
@@ -64,11 +66,40 @@ pub(crate) enum Later {
     NotYet(Millis),
     /// It failed; it may succeed later.
     Failed(Failure),
+    /// What people are told with does not work now. Asked again until it does: given up, a landed issue would
+    /// stay in its active state and be worked on anew.
+    Unavailable(Failure),
+}
+
+impl Later {
+    pub(crate) fn unavailable(what: &str) -> Self {
+        Self::Unavailable(Failure::new(FailureKind::Engine, what))
+    }
 }
 
 impl From<store::Error> for Later {
     fn from(error: store::Error) -> Self {
         Self::Failed(Failure::new(FailureKind::Engine, base::error::chain(&error)))
+    }
+}
+
+/// What follows when the tracker did not take what `issue` was to be told. An issue that is gone is told nothing.
+pub(crate) async fn tracker_failure(
+    tracker: &FilesTracker,
+    issue: &IssueId,
+    error: files::Error,
+) -> Result<Answer, Later> {
+    match error {
+        files::Error::BadText(_) => Err(Later::Failed(Failure::new(FailureKind::Engine, error.to_string()))),
+        files::Error::NoIssue(_) => match tracker.fetch(std::slice::from_ref(issue)).await {
+            Ok(fetched) if fetched.missing.contains(issue) => Ok(Answer::Nothing),
+            Ok(_) | Err(_) => Err(Later::unavailable(&base::error::chain(&error))),
+        },
+        files::Error::Unavailable { .. }
+        | files::Error::TooMany { .. }
+        | files::Error::Unfit(_)
+        | files::Error::Contended { .. }
+        | files::Error::Write { .. } => Err(Later::unavailable(&base::error::chain(&error))),
     }
 }
 
@@ -224,7 +255,7 @@ impl Engine {
 
     async fn settle(&self, claimed: &Claimed, done: Result<Answer, Later>) -> Result<(), store::Error> {
         let lease = &claimed.lease;
-        let failure = match done {
+        let (failure, tries) = match done {
             Ok(answer) => {
                 self.forgive(&lease.effect);
                 self.answered(lease, answer).await?;
@@ -233,10 +264,11 @@ impl Engine {
                 return Ok(());
             }
             Err(Later::NotYet(wait)) => return self.0.store.retry_effect(lease, wait, "not yet").await,
-            Err(Later::Failed(failure)) => failure,
+            Err(Later::Failed(failure)) => (failure, MAX_TRIES),
+            Err(Later::Unavailable(failure)) => (failure, u32::MAX),
         };
         let (effect, failures) = (&lease.effect, self.count_failure(&lease.effect));
-        if failures < MAX_TRIES {
+        if failures < tries {
             let wait = Millis((250 << failures.min(20)).min(LONGEST_WAIT.0));
             tracing::warn!(%effect, %failure, failures, "effect failed, to be tried again");
             return self.0.store.retry_effect(lease, wait, &failure.to_string()).await;

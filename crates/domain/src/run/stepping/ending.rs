@@ -101,6 +101,25 @@ pub(super) fn give_up(run: Run, outcome: Outcome, question: String, now: Timesta
     }
 }
 
+/// Our own words must not count as the change for which a run that gave up is tried again.
+pub(super) fn person_asked(mut run: Run, version: String) -> Result<Step, Ignored> {
+    match run.outcome() {
+        None => Err(Ignored::WrongPhase),
+        Some(Outcome::NeedsPerson { .. } | Outcome::Failed { .. }) if run.issue.version != version => {
+            run.issue.version = version;
+            Ok(Step::of(run))
+        }
+        Some(
+            Outcome::NeedsPerson { .. }
+            | Outcome::Failed { .. }
+            | Outcome::Landed { .. }
+            | Outcome::Reviewed { .. }
+            | Outcome::Stopped { .. }
+            | Outcome::Cancelled { .. },
+        ) => Err(Ignored::Ended),
+    }
+}
+
 pub(super) fn end_run(mut step: Step, outcome: Outcome, now: Timestamp) -> Step {
     step.run.phase = Phase::Ended { outcome: outcome.clone(), at: now };
     step.event(Event::Ended { outcome })

@@ -14,7 +14,7 @@ use crate::review::Raised;
 use crate::step::Step;
 use crate::{Fence, Sha, TeamName, Timestamp};
 use attempt::{attempt_ended, attempt_started, change_collected, collecting};
-use ending::{contained, failed, give_up, issue_left, needs_person};
+use ending::{contained, failed, give_up, issue_left, needs_person, person_asked};
 use landing::{land_conflict, landed, rebased};
 use review::review_reported;
 
@@ -122,6 +122,11 @@ pub enum Input {
     IssueLeft(Left),
     /// An order covers the run.
     Contained(Order),
+    /// The readers of its issue were told how it ended; what changes from here on, somebody else changed.
+    PersonAsked {
+        /// The issue's version with what it was told.
+        version: String,
+    },
 }
 
 /// Why an input changed nothing.
@@ -140,7 +145,8 @@ pub enum Ignored {
 
 /// What follows from `input` for `run`.
 pub fn step(run: &Run, input: Input, project: &Project, now: Timestamp) -> Result<Step, Ignored> {
-    if !run.is_open() {
+    // The one thing that is learned of a run after its end, and it owes nothing.
+    if !run.is_open() && !matches!(input, Input::PersonAsked { .. }) {
         return Err(Ignored::Ended);
     }
     let run = run.clone();
@@ -168,5 +174,6 @@ pub fn step(run: &Run, input: Input, project: &Project, now: Timestamp) -> Resul
         }
         Input::IssueLeft(left) => issue_left(run, &left, now),
         Input::Contained(order) => Ok(contained(run, order, now)),
+        Input::PersonAsked { version } => person_asked(run, version),
     }
 }
