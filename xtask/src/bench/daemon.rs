@@ -107,7 +107,8 @@ impl Doors {
 
 /// The binary under test.
 pub(super) fn program() -> PathBuf {
-    root().join("target/release/seawall")
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("release/seawall")
 }
 
 /// Whether something speaks HTTP there, whatever it says.
