@@ -143,3 +143,35 @@ async fn twenty_concurrent_landers_all_land_exactly_once() {
     assert_eq!(history.lines().count(), 1 + 20 + 19);
     git(std::path::Path::new(&world.remote), &["fsck", "--strict"]);
 }
+
+#[tokio::test]
+async fn the_branches_of_a_run_are_dropped_and_no_other() {
+    let world = World::new();
+    let (workspace, _, head) = world.change("w", "x.txt", "x\n").await;
+    let kept = ["seawall/r10/1", "seawall/r", "x/seawall/r1/1", "main"];
+    for name in kept.iter().take(3) {
+        world.forge.push_branch(&workspace, &world.remote, &head, name).await.unwrap();
+    }
+    // Matched by git's pattern, too.
+    world.remote_git(&["update-ref", "refs/heads/x/refs/heads/seawall/r1/1", head.as_str()]);
+    for name in ["seawall/r1/1", "seawall/r1/2", "seawall/r1/2-onto-abc"] {
+        world.forge.push_branch(&workspace, &world.remote, &head, name).await.unwrap();
+    }
+    world.forge.land(&workspace, &world.remote, "main", &head, Landing::Merge, &identity()).await.unwrap();
+    // As after a restart: another forge, without a mirror.
+    let other = forge(world.dir.path().join("other"));
+    for _ in 0..2 {
+        other.drop_branches(&world.remote, "seawall/r1/").await.unwrap();
+        let left = world.remote_git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+        let mut left: Vec<_> = left.lines().collect();
+        left.sort_unstable();
+        let mut expect = [&kept[..], &["x/refs/heads/seawall/r1/1"]].concat();
+        expect.sort_unstable();
+        assert_eq!(left, expect);
+    }
+    assert!(world.remote_git(&["log", "--format=%H", "main"]).contains(head.as_str()));
+    for wrong in ["main", "seawall/", "seawall/r1"] {
+        let refused = other.drop_branches(&world.remote, wrong).await;
+        assert!(matches!(refused, Err(Error::BadName { .. })), "{wrong}");
+    }
+}

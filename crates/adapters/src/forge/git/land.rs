@@ -232,7 +232,7 @@ enum Push {
 
 /// Whether git's words tell of another push at the same moment. Two pushes that meet at the reference's lock are
 /// told so before either has moved it.
-fn lost_race(error: &Error) -> bool {
+pub(super) fn lost_race(error: &Error) -> bool {
     let text = error.to_string();
     if ["Permission denied", "Read-only file system", "No space left"]
         .iter()

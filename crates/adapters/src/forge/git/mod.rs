@@ -8,6 +8,7 @@
 //!   alone or as the second parent of a merge.
 //! - Dates come in as values, so the same change is the same commit.
 
+mod branches;
 mod change;
 mod collect;
 mod command;
@@ -100,7 +101,7 @@ pub struct GitForge {
 
 impl GitForge {
     /// A forge that keeps its mirrors below `cache`, an absolute path of a directory only we write.
-    /// Errors when git is not on the `PATH` of `env` or the directory cannot be made.
+    /// Errors when git is not on the `PATH` of `env`, is older than 2.38, or the directory cannot be made.
     pub fn open(cache: impl Into<PathBuf>, env: &Env, limits: Limits) -> Result<Self, Error> {
         let cache = cache.into();
         let program = env.find_program("git").ok_or(Error::GitMissing)?;

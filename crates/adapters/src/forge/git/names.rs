@@ -60,6 +60,18 @@ pub(super) fn branch(text: &str) -> Result<&str, Error> {
     Ok(text)
 }
 
+/// The beginning of the names of one run's branches: `seawall/RUN/`.
+pub(super) fn run_prefix(text: &str) -> Result<&str, Error> {
+    let run = text.strip_prefix("seawall/").and_then(|rest| rest.strip_suffix('/'));
+    match run {
+        Some(run) if !run.contains('/') && branch(run).is_ok() => Ok(text),
+        Some(_) | None => {
+            let why = "only the branches of one run are removed, by the prefix seawall/RUN/";
+            Err(Error::BadName { what: "branch", text: text.to_owned(), why })
+        }
+    }
+}
+
 /// A full object id.
 pub(super) fn sha(sha: &Sha) -> Result<&str, Error> {
     if sha.is_well_formed() {
@@ -87,6 +99,24 @@ mod tests {
         for right in ["main", "seawall/SHOP-1/2", "release/1.2"] {
             assert!(branch(right).is_ok(), "{right:?}");
         }
+    }
+
+    #[test]
+    fn only_the_branches_of_one_run_have_a_prefix() {
+        for wrong in [
+            "",
+            "seawall/",
+            "seawall//",
+            "main",
+            "seawall/a",
+            "seawall/a/b/",
+            "seawall/*/",
+            "seawall/../",
+            "x/a/",
+        ] {
+            assert!(run_prefix(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(run_prefix("seawall/6ad8g4t6nkp5dppw/").is_ok());
     }
 
     #[test]

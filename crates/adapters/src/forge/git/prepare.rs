@@ -56,10 +56,7 @@ impl GitForge {
     ) -> Result<(PathBuf, Sha), Error> {
         let cache = self.mirror_dir(remote)?;
         let _held = self.lock(&cache).await;
-        if !cache.join("HEAD").exists() {
-            std::fs::create_dir_all(&cache).map_err(Error::io("make directory", &cache))?;
-            self.git.call().args(["init", "--quiet", "--bare", "--"]).args([&cache]).ok().await?;
-        }
+        self.make_mirror(&cache).await?;
         clear_stale_locks(&cache);
         match at {
             None => Ok((cache.clone(), self.fetch(&cache, remote, branch).await?)),
@@ -70,6 +67,15 @@ impl GitForge {
                 Ok((cache, sha.clone()))
             }
         }
+    }
+
+    /// Makes an empty mirror at `cache` unless one is there; the caller holds its lock.
+    pub(super) async fn make_mirror(&self, cache: &Path) -> Result<(), Error> {
+        if cache.join("HEAD").exists() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(cache).map_err(Error::io("make directory", cache))?;
+        self.git.call().args(["init", "--quiet", "--bare", "--"]).args([cache]).ok().await.map(drop)
     }
 
     /// Where the mirror of `remote` is kept.
@@ -190,8 +196,5 @@ pub(super) fn clear_stale_locks(git_dir: &Path) {
 }
 
 fn remove_dir(dir: &Path) -> Result<(), Error> {
-    match std::fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", dir)(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    base::files::remove_tree(dir).map_err(Error::io("remove", dir))
 }
