@@ -148,6 +148,7 @@ impl Error {
         match self {
             Self::Refused(refusal) => Some(refusal),
             Self::GitMissing
+            | Self::GitOld { .. }
             | Self::Git { .. }
             | Self::Timeout { .. }
             | Self::TooMuchOutput { .. }

@@ -10,6 +10,12 @@ pub enum Error {
     /// Git is not installed.
     #[error("git not found on PATH; install git 2.38 or newer")]
     GitMissing,
+    /// Git is too old to merge without a work tree.
+    #[error("git {found} is too old; install git 2.38 or newer (`merge-tree --write-tree` lands changes)")]
+    GitOld {
+        /// What `git --version` says.
+        found: String,
+    },
     /// Git ran and refused.
     #[error("git {what} failed ({code}): {stderr}")]
     Git {

@@ -19,6 +19,7 @@ mod names;
 mod prepare;
 mod read;
 mod rebase;
+mod version;
 
 pub use change::AddedLine;
 pub use collect::{Collected, Commit};
@@ -105,6 +106,7 @@ impl GitForge {
     pub fn open(cache: impl Into<PathBuf>, env: &Env, limits: Limits) -> Result<Self, Error> {
         let cache = cache.into();
         let program = env.find_program("git").ok_or(Error::GitMissing)?;
+        version::check(&program)?;
         std::fs::create_dir_all(&cache).map_err(Error::io("make directory", &cache))?;
         let config = cache.join("gitconfig");
         base::files::write_atomic(&config, b"[safe]\n\tdirectory = *\n", 0o644)
