@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::ids::Ids;
 
+mod remove;
+
+pub use remove::remove_tree;
+
 /// Replaces `path` by `bytes` with permission bits `mode`: after a crash there is the old file or the new one,
 /// never half of one. Errors are those of the file system; the temporary file is then removed.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

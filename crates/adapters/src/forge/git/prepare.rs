@@ -7,6 +7,17 @@ use std::path::{Path, PathBuf};
 
 /// The branch that a workspace's commits are made on.
 pub(super) const WORK_REF: &str = "refs/heads/seawall-work";
+/// A sandbox's uid reads the repository data, whatever our umask is. What is above it is closed to other users.
+const READABLE: &str = "--config=core.sharedRepository=world";
+/// The configuration that an agent sees.
+const SHOWN: [(&str, &str); 3] = [
+    // With a work tree around it. Our own calls say for themselves which they want.
+    ("core.bare", "false"),
+    // Only a repository with a work tree keeps logs; ours have no reader.
+    ("core.logAllRefUpdates", "false"),
+    // The tree changes hands after it was checked out, so times of changes of ownership say nothing.
+    ("core.trustctime", "false"),
+];
 /// Holds the commit the workspace was prepared at; there only once the tree is complete.
 const BASE_NOTE: &str = "seawall-base";
 /// How deep and how many directories we look for stale locks; refs beyond that are not ours.
@@ -75,7 +86,13 @@ impl GitForge {
             return Ok(());
         }
         std::fs::create_dir_all(cache).map_err(Error::io("make directory", cache))?;
-        self.git.call().args(["init", "--quiet", "--bare", "--"]).args([cache]).ok().await.map(drop)
+        self.git
+            .call()
+            .args(["init", "--quiet", "--bare", "--shared=world", "--"])
+            .args([cache])
+            .ok()
+            .await
+            .map(drop)
     }
 
     /// Where the mirror of `remote` is kept.
@@ -145,11 +162,21 @@ impl GitForge {
             remove_dir(old)?;
         }
         std::fs::create_dir_all(&tree).map_err(Error::io("make directory", &tree))?;
-        let clone = ["clone", "--quiet", "--bare", "--local", "--no-tags", "--"];
+        let clone = ["clone", "--quiet", "--bare", "--local", "--no-tags", READABLE, "--"];
         self.git.call().args(clone).args([cache, &dir]).ok().await?;
         let hex = names::sha(base)?;
         self.git.bare(&dir).args(["update-ref", WORK_REF, hex]).ok().await?;
         self.git.bare(&dir).args(["symbolic-ref", "HEAD", WORK_REF]).ok().await?;
+        self.make_fit_to_show(&dir).await
+    }
+
+    /// The agent sees `dir` read-only as its tree's `.git`: it must read as one, and tell nothing of this machine.
+    async fn make_fit_to_show(&self, dir: &Path) -> Result<(), Error> {
+        // A clone notes where it came from: a path of ours.
+        self.git.bare(dir).args(["config", "--remove-section", "remote.origin"]).ok().await?;
+        for (key, value) in SHOWN {
+            self.git.bare(dir).args(["config", key, value]).ok().await?;
+        }
         Ok(())
     }
 
