@@ -11,5 +11,6 @@ mod builtin;
 mod codex;
 mod drive;
 mod gateway;
+mod git;
 mod sandbox;
 mod support;
