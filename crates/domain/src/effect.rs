@@ -62,6 +62,9 @@ pub enum Effect {
         run: RunId,
         /// The claim.
         fence: Fence,
+        /// The round that found nothing: the same sha may be landed anew after another one.
+        #[serde(default)]
+        round: u32,
         /// The reviewed sha.
         head: Sha,
     },
@@ -151,7 +154,7 @@ impl Effect {
             Self::CollectChange { run, fence } => format!("{run}/{fence}/collect"),
             Self::RequestReview(r) => format!("{}/{}/review", r.review, r.fence),
             Self::ReportReview { review, .. } => format!("{review}/report"),
-            Self::Land { run, fence, head } => format!("{run}/{fence}/land/{}", head.short()),
+            Self::Land { run, fence, round, .. } => format!("{run}/{fence}/land/{round}"),
             Self::MoveIssue { run, .. } => format!("{run}/move"),
             Self::Comment { run, .. } => format!("{run}/comment"),
             Self::CleanWorkspace { run } => format!("{run}/clean"),

@@ -18,7 +18,7 @@
   landing
     - round 1: pay found nothing
     - landing aaaaaaaaaa
-    owes run-1/1/land/aaaaaaaaaa
+    owes run-1/1/land/1
 > main conflicts with a in src/pay.rs
   waiting
     - waits: to mend conflicts with the landing branch in src/pay.rs
@@ -39,7 +39,7 @@
   landing
     - round 2: pay found nothing
     - landing bbbbbbbbbb
-    owes run-1/2/land/bbbbbbbbbb
+    owes run-1/2/land/2
 > landed a as f
   refused: ignored, it belongs to an older claim of the run
 > landed b as f

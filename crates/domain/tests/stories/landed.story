@@ -53,7 +53,7 @@
   landing
     - round 2: web found nothing
     - landing bbbbbbbbbb
-    owes run-1/2/land/bbbbbbbbbb
+    owes run-1/2/land/2
 > landed b as b
   ended
     - landed bbbbbbbbbb

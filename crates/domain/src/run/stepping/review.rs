@@ -118,9 +118,9 @@ pub(super) fn after_review(mut run: Run, head: Sha, project: &Project, now: Time
     let open = run.ledger.open().count();
     if open == 0 {
         run.phase = Phase::Landing { head: head.clone() };
-        let (id, fence) = (run.id.clone(), run.fence);
+        let (id, fence, round) = (run.id.clone(), run.fence, run.round);
         let landing = Event::LandingStarted { head: head.clone() };
-        return Step::of(run).event(landing).owe(Effect::Land { run: id, fence, head });
+        return Step::of(run).event(landing).owe(Effect::Land { run: id, fence, round, head });
     }
     if run.round - run.rebases >= project.max_rounds {
         let question = format!("{open} finding(s) are still open after {} round(s) of review", run.round);
