@@ -158,6 +158,37 @@ async fn a_pipe_in_place_of_a_file_is_refused_without_waiting_for_it() {
 }
 
 #[tokio::test]
+async fn a_pipe_in_place_of_what_git_reads_by_itself_is_refused_without_waiting_for_it() {
+    let world = World::new();
+    let (workspace, base) = world.prepared("w").await;
+    std::fs::create_dir(workspace.tree().join("deep")).unwrap();
+    for name in [".gitignore", "deep/.gitattributes"] {
+        let path = workspace.tree().join(name);
+        let _ = std::fs::remove_file(&path);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .unwrap();
+        let refused = refusal(world.collect(&workspace, &base).await);
+        assert_eq!(refused, Refusal::OddFile { path: name.into() });
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_the_agents_fault() {
+    let world = World::new();
+    let (workspace, base) = world.prepared("w").await;
+    write(&workspace.tree(), "closed", "x");
+    let closed = std::fs::Permissions::from_mode(0o000);
+    std::fs::set_permissions(workspace.tree().join("closed"), closed).unwrap();
+    if std::fs::File::open(workspace.tree().join("closed")).is_ok() {
+        eprintln!("SKIPPED: a_file_that_cannot_be_read_is_the_agents_fault: root reads everything");
+        return;
+    }
+    let refused = refusal(world.collect(&workspace, &base).await);
+    assert_eq!(refused, Refusal::Unreadable { path: "closed".into() });
+}
+
+#[tokio::test]
 async fn too_many_and_too_large_are_refused_before_anything_is_stored() {
     let world = World::new();
     let (workspace, base) = world.prepared("w").await;

@@ -141,6 +141,12 @@ pub enum Refusal {
         /// The path.
         path: String,
     },
+    /// A file that its owner may not read.
+    #[error("{path} cannot be read; allow its owner to read it (chmod u+r), or remove it")]
+    Unreadable {
+        /// The path.
+        path: String,
+    },
     /// More files than the limit.
     #[error(
         "the change touches {count} files, more than {limit}; split it, or add build output to .gitignore"

@@ -20,6 +20,7 @@ impl GitForge {
         if !tree.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
             return Err(Error::NotPrepared(tree));
         }
+        super::settings::guard_settings(workspace).await?;
         self.guard_known_submodules(&dir, &tree).await?;
         let args = ["ls-files", "-z", "--others", "--modified", "--deduplicate", "--exclude-standard"];
         let listed = self.git.with_tree(&dir, &tree).args(args).run().await?;
@@ -121,6 +122,9 @@ fn size_of(tree: &Path, path: &[u8]) -> Result<u64, Error> {
     let kind = metadata.file_type();
     if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device() {
         return Err(Refusal::OddFile { path: shown(path) }.into());
+    }
+    if kind.is_file() && rustix::fs::access(&full, rustix::fs::Access::READ_OK).is_err() {
+        return Err(Refusal::Unreadable { path: shown(path) }.into());
     }
     Ok(metadata.len())
 }

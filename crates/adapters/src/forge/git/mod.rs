@@ -19,6 +19,7 @@ mod names;
 mod prepare;
 mod read;
 mod rebase;
+mod settings;
 mod version;
 
 pub use change::AddedLine;
