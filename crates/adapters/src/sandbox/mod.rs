@@ -200,11 +200,14 @@ impl Sandbox {
         }
         let (dirs, identity) = ([spec.workspace_tree.clone(), spec.home.clone()], self.0.identity);
         let tmp = (!self.has_walls()).then(|| spec.home.join("tmp"));
-        let git =
-            spec.git_dir.as_ref().filter(|_| self.has_walls()).map(|_| spec.workspace_tree.join(".git"));
+        let git = spec.git_dir.clone().filter(|_| self.has_walls());
+        let mounted_at = spec.workspace_tree.join(".git");
         let work = move || {
             if let Some(git) = git {
-                make_mount_point(&git).map_err(unfit(&git))?;
+                make_mount_point(&mounted_at).map_err(unfit(&mounted_at))?;
+                if identity.is_some() {
+                    ownership::show(&git).map_err(unfit(&git))?;
+                }
             }
             if let Some(tmp) = tmp {
                 std::fs::create_dir_all(&tmp).map_err(unfit(&tmp))?;

@@ -6,6 +6,7 @@ use adapters::forge::git::{GitForge, Limits, Workspace};
 use adapters::sandbox::{Level, Spec};
 use base::env::Env;
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -54,9 +55,12 @@ async fn the_agent_s_shell_reads_its_repository() {
     stage.open(&spec.gateway_socket);
     let driven = drive(&Builtin, &sandbox, spec, session()).await;
     assert_eq!(driven.end, End::Finished { summary: "done".to_owned() });
-    let ran = |a: &Activity| match a {
-        Activity::Ran { exit, output_tail, .. } => Some((*exit, output_tail.clone())),
-        _ => None,
+    let ran = |a: &Activity| {
+        if let Activity::Ran { exit, output_tail, .. } = a {
+            Some((*exit, output_tail.clone()))
+        } else {
+            None
+        }
     };
     let (exit, out) = driven.told.iter().find_map(ran).unwrap();
     assert_eq!(exit, Some(0), "{out}");
@@ -78,6 +82,11 @@ async fn repository_data_tells_nothing_of_the_host_and_cannot_be_written() {
          git -c user.name=A -c user.email=a@b $c >/dev/null 2>&1 && echo wrote: $c; done; \
          echo tried; git diff --stat | tail -1"
     );
-    let ran = run(&sandbox, &prepared(&stage, &script).await).await;
+    let spec = prepared(&stage, &script).await;
+    // As a daemon with a strict umask makes it.
+    let (hidden, closed) = (spec.git_dir.clone().unwrap().join("HEAD"), spec.git_dir.clone().unwrap());
+    std::fs::set_permissions(hidden, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(closed, PermissionsExt::from_mode(0o700)).unwrap();
+    let ran = run(&sandbox, &spec).await;
     assert_eq!(ran.out, "true\nlooked\ntried\n 1 file changed, 1 insertion(+)\n", "{}", ran.err);
 }

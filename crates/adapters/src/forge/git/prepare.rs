@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 /// The branch that a workspace's commits are made on.
 pub(super) const WORK_REF: &str = "refs/heads/seawall-work";
-/// A sandbox's uid reads the repository data, whatever our umask is. What is above it is closed to other users.
-const READABLE: &str = "--config=core.sharedRepository=world";
 /// The configuration that an agent sees.
 const SHOWN: [(&str, &str); 3] = [
     // With a work tree around it. Our own calls say for themselves which they want.
@@ -86,13 +84,7 @@ impl GitForge {
             return Ok(());
         }
         std::fs::create_dir_all(cache).map_err(Error::io("make directory", cache))?;
-        self.git
-            .call()
-            .args(["init", "--quiet", "--bare", "--shared=world", "--"])
-            .args([cache])
-            .ok()
-            .await
-            .map(drop)
+        self.git.call().args(["init", "--quiet", "--bare", "--"]).args([cache]).ok().await.map(drop)
     }
 
     /// Where the mirror of `remote` is kept.
@@ -162,7 +154,7 @@ impl GitForge {
             remove_dir(old)?;
         }
         std::fs::create_dir_all(&tree).map_err(Error::io("make directory", &tree))?;
-        let clone = ["clone", "--quiet", "--bare", "--local", "--no-tags", READABLE, "--"];
+        let clone = ["clone", "--quiet", "--bare", "--local", "--no-tags", "--"];
         self.git.call().args(clone).args([cache, &dir]).ok().await?;
         let hex = names::sha(base)?;
         self.git.bare(&dir).args(["update-ref", WORK_REF, hex]).ok().await?;
