@@ -29,6 +29,7 @@ use base::secret::Secret;
 use base::signing::Signer;
 use base::tasks::Tasks;
 use domain::{EffectId, OrderId, ProjectName, RunId, Timestamp};
+use perform::Held;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Store;
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     owner: String,
     tasks: Tasks,
     live: LiveAttempts,
+    held: Held,
     /// Tokens that orders revoked, the latest last: a drill replays them to show that they are refused.
     revoked: Mutex<VecDeque<(OrderId, RunId, Secret)>>,
     /// Something is owed that was not before.

@@ -10,6 +10,7 @@
 
 use crate::attempt::LiveAttempts;
 use crate::kill_plane::KillPlane;
+use crate::perform::Held;
 use crate::setup::Setup;
 use crate::wake::Wake;
 use crate::{Engine, Inner, order};
@@ -105,6 +106,7 @@ impl Engine {
             owner,
             tasks,
             live: LiveAttempts::default(),
+            held: Held::default(),
             owed: Wake::new(),
             schedule: Wake::new(),
             due: Wake::new(),
@@ -125,6 +127,8 @@ impl Engine {
         if only {
             self.0.store.end_all_leases().await?;
         }
+        // Whoever gave an order may have been killed before every run it covers heard of it.
+        self.stop_contained(&self.0.store.open_runs().await?).await?;
         self.take_up_lost().await?;
         self.spawn_loops();
         Ok(())

@@ -92,15 +92,17 @@ const BY_ID: &str = "SELECT state, version, updated_at FROM runs WHERE id = $1";
 const BY_PART: &str = "SELECT state, version, updated_at FROM runs
     WHERE substr(id, 1, length($1)) = $1 OR substr(id, length(id) - length($1) + 1) = $1
     ORDER BY created_at DESC, id DESC LIMIT 5";
+// The open one first, whatever a clock that was set back made of its age: a claim beside it is refused for ever.
 const LATEST_AUTHOR: &str = "SELECT state, version, updated_at FROM runs
-    WHERE project = $1 AND issue = $2 AND purpose = 'author' ORDER BY created_at DESC, id DESC LIMIT 1";
+    WHERE project = $1 AND issue = $2 AND purpose = 'author'
+    ORDER BY is_open DESC, created_at DESC, id DESC LIMIT 1";
 const SETTLED: &str =
     "SELECT CAST(coalesce(sum(CASE WHEN status IN ('pending', 'claimed') THEN 1 ELSE 0 END), 0)
         AS {int}) AS owed, max(done_at) AS done_at FROM effects WHERE run = $1";
 const OPEN: &str =
     "SELECT state, version, updated_at FROM runs WHERE is_open = 1 ORDER BY created_at, id LIMIT $1";
-const DUE: &str =
-    "SELECT state, version, updated_at FROM runs WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2";
+const DUE: &str = "SELECT state, version, updated_at FROM runs WHERE due_at <= $1 AND project = $2
+    ORDER BY due_at, id LIMIT $3";
 const LIVE: &str = "SELECT count(*) AS n FROM runs WHERE project = $1 AND is_open = 1 AND is_live = 1";
 const COUNTS: &str = "SELECT project, count(*) AS open_runs, CAST(sum(is_live) AS {int}) AS live FROM runs
     WHERE is_open = 1 GROUP BY project ORDER BY project";
@@ -182,9 +184,14 @@ impl Store {
         runs(&self.db.read(OPEN, params![MAX_OPEN]).await?)
     }
 
-    /// Waiting runs that are due at `now`, the longest due first.
-    pub async fn due_runs(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredRun>> {
-        runs(&self.db.read(DUE, params![now.0, page(limit)]).await?)
+    /// Waiting runs of `project` that are due at `now`, the longest due first.
+    pub async fn due_runs(
+        &self,
+        project: &ProjectName,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<StoredRun>> {
+        runs(&self.db.read(DUE, params![now.0, project.as_str(), page(limit)]).await?)
     }
 
     /// Live attempts of `project`.
@@ -220,9 +227,9 @@ impl Store {
             Some(row) => Some(row.opt_int("done_at")?.map_or(updated_at, |at| updated_at.max(Timestamp(at)))),
             None => Some(updated_at),
         };
-        let outcome = run.outcome().cloned();
+        let (outcome, created_at) = (run.outcome().cloned(), run.created_at);
         let lifted = outcome.as_ref().is_some_and(|o| was_lifted(&run.id, o, containments));
-        Ok(Some(Prior { run: run.id, outcome, version: run.issue.version, settled_at, lifted }))
+        Ok(Some(Prior { run: run.id, outcome, version: run.issue.version, created_at, settled_at, lifted }))
     }
 }
 

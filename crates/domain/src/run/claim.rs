@@ -54,6 +54,8 @@ pub struct Prior {
     pub outcome: Option<Outcome>,
     /// The issue's version that it was claimed for, or the one with its question to a person.
     pub version: String,
+    /// When it was claimed.
+    pub created_at: Timestamp,
     /// When the last of its effects was performed; `None` while one is owed.
     pub settled_at: Option<Timestamp>,
     /// Whether the order that stopped it was lifted since.
@@ -105,9 +107,7 @@ pub enum Refusal {
         how: String,
     },
     /// The last run was stopped by a person.
-    #[error(
-        "run {run} was stopped by order {order}; `seawall lift run/{run}` lets the issue be worked on again"
-    )]
+    #[error("run {run} was stopped by order {order}; `seawall lift {scope}` lets the issue be worked on again")]
     WasStopped {
         /// Which run.
         run: RunId,
@@ -194,7 +194,9 @@ pub fn claim(
         title: issue.title.clone(),
         version: issue.version.clone(),
     };
-    let run = fresh(id, reference, facts.agent, None, now);
+    // The latest run is the one that counts, also after a clock was set back.
+    let after_prior = prior.map_or(now, |prior| Timestamp(prior.created_at.0.saturating_add(1)));
+    let run = fresh(id, reference, facts.agent, None, now.max(after_prior));
     may_start(&run.identity(), facts)?;
     let purpose = format!("work on {}", issue.identifier);
     Ok(start(claimed(run, purpose), Task::Author { findings: vec![], conflicts: vec![] }, now))

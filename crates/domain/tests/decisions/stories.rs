@@ -119,6 +119,7 @@ impl World {
             run: run.id.clone(),
             outcome: run.outcome().cloned(),
             version: run.issue.version.clone(),
+            created_at: run.created_at,
             settled_at: Some(Timestamp(0)),
             lifted: false,
         });

@@ -15,4 +15,4 @@
 > agent finished
   refused: ignored, the run is over
 > claim
-  refused: run run-1 was stopped by order order-1; `seawall lift run/run-1` lets the issue be worked on again
+  refused: run run-1 was stopped by order order-1; `seawall lift team/pay` lets the issue be worked on again

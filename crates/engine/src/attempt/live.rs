@@ -84,6 +84,11 @@ impl LiveAttempts {
         });
     }
 
+    /// The claims of all that live here.
+    pub(crate) fn claims(&self) -> Vec<(RunId, Fence)> {
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// The tokens of the attempts that `scope` covers.
     pub(crate) fn tokens(&self, scope: &Scope) -> Vec<(RunId, Secret)> {
         let entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,10 +9,13 @@ mod clean_workspace;
 pub(crate) mod collect_change;
 mod comment;
 mod end_attempt;
+mod held;
 mod land;
 mod move_issue;
 mod request_review;
 mod start_attempt;
+
+pub(crate) use held::Held;
 
 use crate::Engine;
 use crate::attempt::sandbox_name;
@@ -34,6 +37,10 @@ use tokio::sync::Semaphore;
 const LEASE: Millis = Millis::seconds(15);
 /// How often the leases are renewed: three chances before one ends.
 const RENEW: Duration = Duration::from_secs(4);
+/// A lease that was not renewed for this long may be gone before the next try is answered.
+const LAST_RENEWAL: Duration = Duration::from_secs(11);
+/// What a renewal is given that comes late: after a machine slept, the first answer tells whether the lease still holds.
+const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the performer sleeps when nothing wakes it: waits that end, other engines' leases.
 const IDLE: Duration = Duration::from_millis(500);
 /// Effects taken up at once in one reading.
@@ -135,6 +142,9 @@ impl Engine {
     /// Takes up what a lost performer left behind: its leases have ended.
     pub(crate) async fn take_up_lost(&self) -> Result<(), store::Error> {
         for lost in self.0.store.expired_effects(BATCH).await? {
+            if self.0.held.contains(&lost.lease.effect) {
+                continue;
+            }
             let lease = match self.0.store.retake_effect(&lost.lease, &self.0.owner, LEASE).await {
                 Ok(lease) => lease,
                 // Another engine was quicker, or the performer was only late.
@@ -196,6 +206,7 @@ impl Engine {
                 }
             }
         };
+        let _held = self.0.held.enter(claimed.lease.effect.clone());
         let Some(done) = self.while_held(&claimed.lease, Box::pin(work)).await else {
             tracing::error!(effect = %claimed.lease.effect, "the lease was lost; another performer may have it");
             return;
@@ -221,15 +232,26 @@ impl Engine {
                 done = &mut work => return Some(done),
                 () = tokio::time::sleep(RENEW) => {}
             }
-            match self.0.store.renew_effect(lease, LEASE).await {
-                Ok(()) => renewed = tokio::time::Instant::now(),
-                Err(store::Error::LeaseLost { .. }) => return None,
-                Err(error) => {
+            // The lease lasts from some instant after this one; the answer may come much later.
+            let asked = tokio::time::Instant::now();
+            let last = (renewed + LAST_RENEWAL).max(asked + FIRST_PATIENCE);
+            let renewal = tokio::time::timeout_at(last, self.0.store.renew_effect(lease, LEASE));
+            let answer = tokio::select! {
+                done = &mut work => return Some(done),
+                answer = renewal => answer,
+            };
+            match answer {
+                Ok(Ok(())) => renewed = asked,
+                Ok(Err(store::Error::LeaseLost { .. })) => return None,
+                Ok(Err(error)) => {
                     tracing::error!(effect = %lease.effect, error = base::error::chain(&error), "cannot renew a lease");
-                    if renewed.elapsed() + RENEW >= Duration::from_millis(LEASE.0) {
-                        return None;
-                    }
                 }
+                Err(_) => {
+                    tracing::error!(effect = %lease.effect, "cannot renew a lease: the store does not answer")
+                }
+            }
+            if renewed + LAST_RENEWAL <= tokio::time::Instant::now() {
+                return None;
             }
         }
     }

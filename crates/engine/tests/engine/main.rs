@@ -2,4 +2,5 @@
 //! is missing, so that nothing starts and every effect of a run can be watched.
 
 mod gave_up;
+mod stopped;
 mod world;

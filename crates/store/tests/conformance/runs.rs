@@ -20,6 +20,7 @@ on_both_engines!(
     runs_are_found_by_either_end_of_their_name,
     runs_are_listed_in_pages_newest_first,
     waiting_runs_are_due_in_time,
+    the_prior_run_is_the_open_one_when_a_clock_was_set_back,
 );
 
 async fn a_step_is_read_back_whole(fresh: &Fresh) {
@@ -212,6 +213,17 @@ async fn waiting_runs_are_due_in_time(fresh: &Fresh) {
     let end = AttemptEnd::Failed(Failure::new(FailureKind::Lost, "gone"));
     let run = step(&store, &run, Input::AttemptEnded { fence: Fence(1), end }, 20).await.unwrap();
     let Phase::Waiting { due, .. } = run.run.phase else { panic!("{:?}", run.run.phase) };
-    assert!(store.due_runs(Timestamp(due.0 - 1), 10).await.unwrap().is_empty());
-    assert_eq!(store.due_runs(due, 10).await.unwrap(), [run]);
+    let shop = "shop".into();
+    assert!(store.due_runs(&shop, Timestamp(due.0 - 1), 10).await.unwrap().is_empty());
+    assert!(store.due_runs(&"other".into(), due, 10).await.unwrap().is_empty());
+    assert_eq!(store.due_runs(&shop, due, 10).await.unwrap(), [run]);
+}
+
+async fn the_prior_run_is_the_open_one_when_a_clock_was_set_back(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    let prior = async || store.prior(&"shop".into(), &"1".into(), &Default::default()).await.unwrap();
+    let run = claimed(&store, "run1", "1", 1_000).await;
+    step(&store, &run, Input::IssueLeft(Left::Gone), 1_001).await.unwrap();
+    claimed(&store, "run2", "1", 10).await;
+    assert_eq!(prior().await.unwrap().run.as_str(), "run2");
 }

@@ -225,7 +225,7 @@ async fn snapshot(store: &Store) -> Vec<String> {
         store.counts().await.unwrap(),
         store.start_facts(&"shop".into()).await.unwrap()
     ));
-    all.push(format!("{:?}", store.due_runs(Timestamp(i64::MAX), 1_000).await.unwrap()));
+    all.push(format!("{:?}", store.due_runs(&"shop".into(), Timestamp(i64::MAX), 1_000).await.unwrap()));
     all.push(format!(
         "{:?} {:?}",
         store.budgets(Timestamp(0)).await.unwrap(),
