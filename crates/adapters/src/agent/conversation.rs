@@ -73,10 +73,11 @@ impl Conversation {
         let stdout = running.stdout.take().ok_or_else(no_pipe)?;
         let stderr = running.stderr.take().ok_or_else(no_pipe)?;
         let tail = Arc::default();
-        let (tree, quota_bytes) = (spec.workspace_tree.clone(), spec.limits.workspace_bytes);
+        let kept = vec![spec.workspace_tree.clone(), spec.home.clone()];
+        let quota_bytes = spec.limits.workspace_bytes;
         let quota = tokio::spawn(async move {
             match quota_bytes {
-                Some(bytes) => watch::over_quota(tree, bytes).await,
+                Some(bytes) => watch::over_quota(kept, bytes).await,
                 None => std::future::pending().await,
             }
         });
@@ -264,7 +265,11 @@ impl Conversation {
 
 fn over_quota(over: OverQuota) -> Failure {
     let OverQuota { bytes, quota_bytes } = over;
-    let detail = format!("its workspace holds more than {quota_bytes} bytes ({bytes} and counting)");
+    let detail = if bytes > quota_bytes {
+        format!("its workspace and home hold more than {quota_bytes} bytes ({bytes} and counting)")
+    } else {
+        "its workspace or home has directories that nobody can look into or that lie too deep".to_owned()
+    };
     Failure::new(FailureKind::DiskQuota, detail)
 }
 

@@ -54,7 +54,7 @@ pub struct Limits {
     pub file_bytes: Option<u64>,
     /// Size of `/tmp`, bytes.
     pub tmp_bytes: Option<u64>,
-    /// Size of the working tree, bytes; watched, not enforced by the kernel (see [`super::watch`]).
+    /// Size of the working tree and the home together, bytes; watched, not enforced by the kernel (see [`super::watch`]).
     pub workspace_bytes: Option<u64>,
 }
 

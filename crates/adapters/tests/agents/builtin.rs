@@ -171,9 +171,13 @@ async fn dropping_a_session_kills_its_commands() {
 async fn a_workspace_over_its_quota_ends_the_session() {
     let stage = Stage::new();
     let sandbox = bare(&stage).await;
-    let (mut spec, _gateway) = spec(&stage, vec![shell("head -c 3000000 /dev/zero > big; sleep 1000")]);
-    spec.limits.workspace_bytes = Some(1_000_000);
-    assert_eq!(drive(&Builtin, &sandbox, spec, session()).await.failure(), "disk_quota");
+    for place in ["big", "$HOME/big"] {
+        let fill = format!("head -c 3000000 /dev/zero > {place}; sleep 1000");
+        let (mut spec, _gateway) = spec(&stage, vec![shell(&fill)]);
+        spec.limits.workspace_bytes = Some(1_000_000);
+        assert_eq!(drive(&Builtin, &sandbox, spec, session()).await.failure(), "disk_quota");
+        let _ = std::fs::remove_file(stage.path("workspace/big"));
+    }
 }
 
 /// What a change's test suite may try when a reviewer runs it.
