@@ -2,5 +2,6 @@
 //! is missing, so that nothing starts and every effect of a run can be watched.
 
 mod gave_up;
+mod lease;
 mod stopped;
 mod world;

@@ -51,9 +51,19 @@ impl World {
         Self { setup, store, folder }
     }
 
+    /// An engine that has the store for itself.
     pub async fn start(&self) -> Engine {
+        self.started(true).await
+    }
+
+    /// An engine that shares the store.
+    pub async fn start_beside_others(&self) -> Engine {
+        self.started(false).await
+    }
+
+    async fn started(&self, only: bool) -> Engine {
         eventually("the kill plane listens", || async { listening_at(&self.setup.killd_socket()) }).await;
-        Engine::start(self.setup.clone(), self.store.clone(), true).await.unwrap()
+        Engine::start(self.setup.clone(), self.store.clone(), only).await.unwrap()
     }
 
     pub fn path(&self) -> &Path {
