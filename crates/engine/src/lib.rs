@@ -9,6 +9,7 @@
 mod attempt;
 mod facts;
 mod failure;
+mod key;
 mod kill_plane;
 pub mod order;
 mod perform;
@@ -26,9 +27,9 @@ use adapters::forge::git::GitForge;
 use adapters::sandbox::Sandbox;
 use attempt::LiveAttempts;
 use base::secret::Secret;
-use base::signing::Signer;
 use base::tasks::Tasks;
 use domain::{EffectId, OrderId, ProjectName, RunId, Timestamp};
+use key::SigningKey;
 use perform::Held;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +46,7 @@ pub(crate) struct Inner {
     sandbox: Sandbox,
     forge: GitForge,
     kill_plane: KillPlane,
-    signer: Signer,
+    key: SigningKey,
     /// Names this engine as the holder of leases; another one each time it starts.
     owner: String,
     tasks: Tasks,

@@ -9,6 +9,7 @@
 //! The caller holds the lock of the state folder: one daemon for each.
 
 use crate::attempt::LiveAttempts;
+use crate::key::{self, SigningKey};
 use crate::kill_plane::KillPlane;
 use crate::perform::Held;
 use crate::setup::Setup;
@@ -16,21 +17,12 @@ use crate::wake::Wake;
 use crate::{Engine, Inner, order};
 use adapters::forge::git::GitForge;
 use adapters::sandbox::{Level, Sandbox};
-use base::signing::Signer;
 use base::tasks::Tasks;
-use domain::Millis;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::Store;
-use store::key::Key;
 
-/// How long a key is accepted after it was published last; the longest attempt fits in.
-const KEY_LIFE: Millis = Millis::seconds(3 * 24 * 3600);
-/// How often a living process publishes its key again.
-const KEY_RENEWAL: Duration = Duration::from_secs(12 * 3600);
-/// How soon it tries again when it could not.
-const KEY_RETRY: Duration = Duration::from_secs(60);
 /// How long the kill plane may still be ending what an earlier process left.
 const SWEEP_PATIENCE: Duration = Duration::from_secs(10);
 /// How long attempts have to end when the engine is drained.
@@ -102,7 +94,7 @@ impl Engine {
             sandbox,
             forge,
             kill_plane,
-            signer: Signer::generate(),
+            key: SigningKey::unknown(),
             owner,
             tasks,
             live: LiveAttempts::default(),
@@ -121,8 +113,7 @@ impl Engine {
 
     async fn begin(&self, only: bool) -> Result<(), StartError> {
         self.adopt_tombstones().await?;
-        self.publish_key().await?;
-        self.0.store.forget_keys(self.now()).await?;
+        self.0.key.renew(&self.0.store, self.now()).await?;
         self.swept().await;
         if only {
             self.0.store.end_all_leases().await?;
@@ -134,35 +125,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes the key that signs run tokens known to every gateway, for [`KEY_LIFE`] from now.
-    async fn publish_key(&self) -> Result<(), store::Error> {
-        let now = self.now();
-        let signer = &self.0.signer;
-        let key = Key {
-            kid: signer.key_id().to_owned(),
-            public: signer.public_key(),
-            created_at: now,
-            expires_at: now.plus(KEY_LIFE),
-        };
-        self.0.store.put_key(&key).await
-    }
-
-    async fn publish_key_forever(&self) {
+    async fn renew_key_forever(&self) {
         let over = self.0.tasks.token();
-        let mut wait = KEY_RENEWAL;
+        let mut wait = key::RENEWAL;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = over.cancelled() => return,
             }
-            wait = match self.publish_key().await {
-                Ok(()) => KEY_RENEWAL,
+            wait = match self.0.key.renew(&self.0.store, self.now()).await {
+                Ok(()) => key::RENEWAL,
                 Err(error) => {
-                    tracing::error!(
-                        error = base::error::chain(&error),
-                        "cannot publish the key of run tokens"
-                    );
-                    KEY_RETRY
+                    tracing::error!(error = base::error::chain(&error), "cannot renew the key of run tokens");
+                    key::RETRY
                 }
             };
         }
@@ -190,7 +165,7 @@ impl Engine {
         let engine = self.clone();
         tasks.spawn("reconcile orders", async move { engine.reconcile_orders_forever().await });
         let engine = self.clone();
-        tasks.spawn("publish key", async move { engine.publish_key_forever().await });
+        tasks.spawn("renew key", async move { engine.renew_key_forever().await });
         for project in self.0.setup.fleet.projects.keys() {
             let (engine, project) = (self.clone(), project.clone());
             tasks.spawn("reconcile issues", async move { engine.reconcile_issues_forever(project).await });

@@ -125,7 +125,7 @@ async fn mint(engine: &Engine, run: &Run, agent: &Agent) -> Result<Secret, Failu
     };
     let payload =
         serde_json::to_string(&claims).map_err(|e| Failure::new(FailureKind::Engine, e.to_string()))?;
-    Ok(Secret::new(base::signing::token::seal(&engine.0.signer, &payload)))
+    Ok(Secret::new(base::signing::token::seal(&engine.0.key.signer(), &payload)))
 }
 
 fn seconds(at: Timestamp) -> i64 {
