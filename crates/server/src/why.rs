@@ -1,6 +1,6 @@
 //! Why an issue is, or is not, being worked on: the latest run and the latest decision, put into words.
 
-use domain::run::{Outcome, Phase};
+use domain::run::{Outcome, Phase, Refusal};
 use wire::{WhyVerdict, WhyView};
 
 use crate::app::App;
@@ -22,8 +22,7 @@ fn answer(issue: String, run: Option<&RunRow>, decision: Option<&DecisionRow>) -
     let (verdict, mut lines) = match (run, decision) {
         (Some(row), _) if row.run.is_open() => (of_open(row), vec![load::summary(row).line]),
         (_, Some(decision)) => {
-            let verdict = if decision.refusal.passes() { WhyVerdict::Waiting } else { WhyVerdict::Refused };
-            (verdict, vec![decision.refusal.to_string()])
+            (of_refusal(&decision.refusal), vec![decision.refusal.to_string()])
         }
         (Some(row), None) => (of_ended(row.run.outcome()), vec![load::summary(row).line]),
         (None, None) => (WhyVerdict::Unknown, vec!["no tracker has shown this issue yet".to_owned()]),
@@ -46,6 +45,12 @@ fn of_open(row: &RunRow) -> WhyVerdict {
     }
 }
 
+/// A blocker that is over lets the issue go by itself, as everything does that passes with time.
+fn of_refusal(refusal: &Refusal) -> WhyVerdict {
+    let waits = refusal.passes() || matches!(refusal, Refusal::Blocked { .. });
+    if waits { WhyVerdict::Waiting } else { WhyVerdict::Refused }
+}
+
 fn of_ended(outcome: Option<&Outcome>) -> WhyVerdict {
     match outcome {
         Some(Outcome::NeedsPerson { .. } | Outcome::Failed { .. } | Outcome::Stopped { .. }) => {
@@ -62,7 +67,6 @@ mod tests {
     use super::*;
     use crate::testing::{author_run, decision};
     use domain::Timestamp;
-    use domain::run::Refusal;
     use wire::Spend;
 
     fn row(phase: Phase) -> RunRow {
@@ -95,6 +99,12 @@ mod tests {
         let words = "run r1 ended (no); change the issue to have it tried again";
         check(Some(ended.clone()), Some(decision("SHOP-12", gave_up)), WhyVerdict::Refused, words);
         check(Some(ended), None, WhyVerdict::Refused, "needs a person: which price?");
+    }
+
+    #[test]
+    fn a_blocked_issue_waits_for_no_person() {
+        let blocked = Refusal::Blocked { blockers: ["SHOP-1".into()].into() };
+        check(None, Some(decision("SHOP-12", blocked)), WhyVerdict::Waiting, "it waits for SHOP-1");
     }
 
     #[test]

@@ -90,11 +90,18 @@ impl Recorder {
             fence: run.fence.0,
             labels: run.identity().scopes().iter().map(ToString::to_string).collect(),
             pid: cgroup.is_none().then_some(pid),
-            kill_dir: cgroup,
+            kill_dir: cgroup.clone(),
             walled: level != Level::Bare.as_str(),
         };
         let plane = &self.engine.0.kill_plane;
-        plane.register(registration).await.map_err(|e| Failure::new(FailureKind::Lost, e.to_string()))?;
+        if let Err(error) = plane.register(registration).await {
+            // An agent that ended at once took its control group with it: nothing is left that could be stopped,
+            // and its own end says why better than the refusal of a group that is gone.
+            let gone = cgroup.as_ref().is_some_and(|group| matches!(group.try_exists(), Ok(false)));
+            if !gone {
+                return Err(Failure::new(FailureKind::Lost, error.to_string()));
+            }
+        }
         let started = Input::AttemptStarted { fence: run.fence, isolation: level.to_owned() };
         match self.engine.submit(&run.id, started).await {
             Ok(Some(_)) => Ok(()),
