@@ -1,8 +1,22 @@
 //! The whole program, driven from outside: the real binary, real git, real processes; only the model is a rehearsal.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking, and says so")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skips"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agent;
+mod config;
 mod demo;
+mod door;
+mod hostile;
+mod issue;
+mod landing;
+mod restart;
+mod review;
+mod stop;

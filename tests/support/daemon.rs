@@ -2,7 +2,7 @@
 
 use super::http::{self, Answer};
 use super::wait::{PATIENCE, until};
-use super::{Installation, SEAWALL, process};
+use super::{Installation, process, seawall};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::File;
@@ -60,8 +60,10 @@ impl Daemon {
         let began = Instant::now();
         let announced: Value = loop {
             let text = std::fs::read_to_string(&told).unwrap();
-            if let Ok(announced) = serde_json::from_str(&text) {
-                break announced;
+            match serde_json::from_str::<Value>(&text) {
+                Ok(announced) if announced["control"].is_string() => break announced,
+                Ok(other) => panic!("not started: {other}\n{}", tail(&log)),
+                Err(_) => {}
             }
             let ended = child.try_wait().unwrap();
             let late = began.elapsed() > PATIENCE;
@@ -226,7 +228,7 @@ impl Daemon {
 
     /// The command line over the same configuration.
     pub fn cli(&self, args: &[&str]) -> Output {
-        command(&self.dir).args(args).arg("--config").arg(&self.config).output().unwrap()
+        output(command(&self.dir).args(args).arg("--config").arg(&self.config))
     }
 
     /// Where it keeps its state.
@@ -258,10 +260,25 @@ pub fn lines(run: &RunDetail) -> String {
 
 /// The binary in `dir`, with nothing of the caller's Seawall in its environment.
 pub fn command(dir: &Path) -> Command {
-    let mut command = Command::new(SEAWALL);
+    let mut command = Command::new(seawall());
     command.current_dir(dir).env_remove("SEAWALL_CONTROL").env_remove("SEAWALL_CONTROL_SECRET");
     command.env("NO_COLOR", "1");
     command
+}
+
+/// What a command said until its end. One that does not end by itself is asked to, so that it says why it ran on.
+pub fn output(command: &mut Command) -> Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (pid, (ended, late)) = (child.id(), std::sync::mpsc::channel::<()>());
+    let watch = std::thread::spawn(move || {
+        if late.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            process::signal(pid, Signal::TERM);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    watch.join().unwrap();
+    output
 }
 
 /// The end of a log.

@@ -25,11 +25,14 @@ impl Answer {
     }
 }
 
-/// One request to `address`, one answer. `headers` are added to `host`, `content-length` and `connection`.
+/// One request to `address`, one answer. `headers` come before our own `host` and `connection`.
 pub fn exchange(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut text =
-        format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n", body.len());
-    if !headers.iter().any(|(name, _)| *name == "connection") {
+    let given = |wanted: &str| headers.iter().any(|(name, _)| *name == wanted);
+    let mut text = format!("{method} {path} HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
+    if !given("host") {
+        text.push_str(&format!("host: {address}\r\n"));
+    }
+    if !given("connection") {
         text.push_str("connection: close\r\n");
     }
     for (name, value) in headers {

@@ -19,10 +19,15 @@ pub use installation::{Installation, Plan};
 
 use std::path::PathBuf;
 
-/// The program under test.
-pub const SEAWALL: &str = env!("CARGO_BIN_EXE_seawall");
+/// Another binary to test in place of the one that cargo built, such as a release.
+const BINARY: &str = "SEAWALL_TEST_BINARY";
 /// Set where every real part must be there (CI): a skipped test is then a failed one.
 const REQUIRE_REAL: &str = "SEAWALL_REQUIRE_REAL";
+
+/// The program under test.
+pub fn seawall() -> PathBuf {
+    std::env::var_os(BINARY).map_or_else(|| env!("CARGO_BIN_EXE_seawall").into(), PathBuf::from)
+}
 
 /// Skips a test aloud when `found` is not there: answers `None` after saying so. Panics where nothing may be skipped.
 pub fn require<T>(name: &str, found: Result<T, String>) -> Option<T> {
