@@ -6,9 +6,11 @@
 //!   controllers to a directory that has both processes and children);
 //! - a group lies inside the group of whoever makes it, or beside it: a limit put on us holds for it as far as
 //!   the kernel allows;
-//! - `Group::limited` names only limits that were read back from the kernel.
+//! - `Group::limited` names only limits that were read back from the kernel;
+//! - whoever made a group holds a lock on its directories as long as they live, so a directory without one is a
+//!   leftover that may be removed when it is empty.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,14 +19,18 @@ use rustix::fs::Access;
 
 mod layout;
 mod limits;
+mod lock;
 
 use layout::Layout;
 pub use limits::Limits;
+use lock::Locks;
 
 /// The directory, in every hierarchy, that holds our groups and nothing else.
 const HOME: &str = "seawall";
 /// Longest name of a group; the kernel allows 255 bytes for a file name.
 const MAX_NAME_BYTES: usize = 128;
+/// Groups looked at by one sweep: ten times the runs that may be live at once.
+const MAX_SWEPT: usize = 100_000;
 /// Another process may remove the empty home directory between our making it and using it.
 const MAKE_ATTEMPTS: usize = 4;
 
@@ -44,6 +50,7 @@ pub struct Group {
     pub limit_dirs: Vec<PathBuf>,
     /// The limits truly in force: `memory`, `pids`, `cpu`.
     pub limited: Vec<&'static str>,
+    locks: Locks,
 }
 
 impl Cgroups {
@@ -72,6 +79,8 @@ impl Cgroups {
     /// neither a kill directory nor any of the limits, otherwise what the kernel said.
     pub fn create(&self, name: &str, limits: Limits) -> io::Result<Group> {
         check_name(name)?;
+        // Nobody sweeps until the group is locked itself.
+        let _making: Vec<_> = self.parents().into_iter().map(|parent| lock::making(parent)).collect();
         let mut group = Group::default();
         if let Some(parent) = &self.kill_parent {
             group.kill_dir = Some(make_unified(parent, name)?);
@@ -89,7 +98,20 @@ impl Cgroups {
             let text = "no control group can be made here; run as root, or in a delegated cgroup (systemd Delegate=yes)";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
-        Ok(group)
+        match Locks::take(&group.dirs()) {
+            Ok(locks) => Ok(Group { locks, ..group }),
+            Err(error) => {
+                group.remove();
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes the empty groups below our homes whose makers are gone, as a crash leaves them; how many. Groups with
+    /// processes, and those of living makers, also of other installations, stay. Where a group is being made at this
+    /// moment nothing is removed.
+    pub fn sweep(&self) -> usize {
+        self.parents().into_iter().map(|parent| sweep_below(parent)).sum()
     }
 
     /// Removes what is left of the group `name` when the process that made it was lost; whether nothing of it is
@@ -98,6 +120,10 @@ impl Cgroups {
         let parents = self.kill_parent.iter().chain(self.limit_parents.values());
         check_name(name).is_err()
             || parents.filter(|parent| !remove_dirs(&parent.join(HOME).join(name))).count() == 0
+    }
+
+    fn parents(&self) -> BTreeSet<&PathBuf> {
+        self.kill_parent.iter().chain(self.limit_parents.values()).collect()
     }
 
     fn limit_v1(&self, name: &str, limit: limits::Limit) -> Option<PathBuf> {
@@ -147,6 +173,13 @@ fn best_kill_parent(candidates: &[PathBuf]) -> Option<PathBuf> {
     usable.rev().max_by_key(|dir| limits::reachable_controllers(dir).len()).cloned()
 }
 
+fn sweep_below(parent: &Path) -> usize {
+    let Some(_sweeping) = lock::sweeping(parent) else { return 0 };
+    let groups = fs::read_dir(parent.join(HOME)).into_iter().flatten().flatten();
+    let groups = groups.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).take(MAX_SWEPT);
+    groups.filter(|entry| lock::is_leftover(&entry.path()) && remove_dirs(&entry.path())).count()
+}
+
 fn may_make_children(dir: &Path) -> bool {
     // Moving a process needs write access to the procs file of the nearest common parent, which is `dir`.
     let writable = |path: &Path| rustix::fs::access(path, Access::WRITE_OK).is_ok();
@@ -155,6 +188,7 @@ fn may_make_children(dir: &Path) -> bool {
 
 fn children_can_be_killed(dir: &Path) -> bool {
     let probe = format!("probe-{}", crate::ids::Ids::random().next());
+    let _making = lock::making(dir);
     let Ok(made) = make_child(dir, &probe) else { return false };
     let can = made.join("cgroup.kill").exists() && made.join("cgroup.freeze").exists();
     remove_dirs(&made);

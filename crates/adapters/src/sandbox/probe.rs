@@ -47,6 +47,10 @@ pub(super) async fn discover(env: &Env, dir: &Path, launcher: &Path, uid: u32) -
         findings: Vec::new(),
         spawner: Spawner::start()?,
     };
+    let swept = found.cgroups.sweep();
+    if swept > 0 {
+        tracing::info!(swept, "removed empty control groups that a crash left behind");
+    }
     let root = rustix::process::geteuid().is_root();
     let candidates = if root { vec![Some((uid, uid)), None] } else { vec![None] };
     let mut seen = Err("bwrap is not on the PATH".to_owned());

@@ -163,6 +163,8 @@ pub fn remove_group(name: &str) -> bool {
         return true;
     };
     let kill_dir = twin.kill_dir.as_ref().map(|dir| dir.with_file_name(name));
-    let removed = base::cgroup::Group { kill_dir, ..base::cgroup::Group::default() }.remove();
+    let mut left = base::cgroup::Group::default();
+    left.kill_dir = kill_dir;
+    let removed = left.remove();
     twin.remove() && removed
 }

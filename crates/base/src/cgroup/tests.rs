@@ -136,3 +136,55 @@ fn what_a_lost_process_left_is_removed_by_name_once_nobody_is_in_it() {
     assert!(!dir.exists());
     assert!(cgroups.remove_leftover(&name), "doing it again is free");
 }
+
+#[test]
+fn a_sweep_removes_empty_groups_of_the_dead_and_no_other() {
+    let test = "a_sweep_removes_empty_groups_of_the_dead_and_no_other";
+    let limits = Limits { pids: Some(8), ..Limits::default() };
+    let Some(left) = group(test, limits) else { return };
+    let (held, crowded) = (group(test, limits).unwrap(), group(test, limits).unwrap());
+    let mut child = spawn_in(&crowded, "exec sleep 1000");
+    let dir = |group: &Group| group.kill_dir.clone().unwrap();
+    wait_until("the child joined", || read(&dir(&crowded), "cgroup.procs").lines().count() == 1);
+    let dirs: Vec<PathBuf> = left.dirs().into_iter().map(Path::to_owned).collect();
+    let crowded_paths = Group { locks: Locks::default(), ..crowded.clone() };
+    // What a crash does: the paths stay, the locks do not.
+    drop((left, crowded));
+    let cgroups = Cgroups::discover();
+    // Other tests make groups meanwhile, and then it does nothing.
+    wait_until("the leftovers are swept", || {
+        cgroups.sweep();
+        dirs.iter().all(|dir| !dir.exists())
+    });
+    assert!(dir(&held).exists() && dir(&crowded_paths).exists());
+    finish(&crowded_paths);
+    let _ = child.wait();
+    assert!(held.remove());
+}
+
+#[test]
+fn groups_are_made_while_others_sweep() {
+    let Some(first) = group("groups_are_made_while_others_sweep", Limits::default()) else { return };
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let cgroups = Cgroups::discover();
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                cgroups.sweep();
+            }
+        });
+        // One look at the machine: looks that meet may find different homes.
+        let cgroups = Cgroups::discover();
+        for _ in 0..200 {
+            let name = format!("test-{}", crate::ids::Ids::random().next());
+            let made = cgroups.create(&name, Limits::default());
+            let stayed = made.is_ok_and(|group| group.kill_dir.as_ref().unwrap().exists() && group.remove());
+            if !stayed {
+                over.store(true, std::sync::atomic::Ordering::Relaxed);
+                panic!("a group was swept from under its maker");
+            }
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(first.remove());
+}
