@@ -107,7 +107,9 @@ pub enum Refusal {
         how: String,
     },
     /// The last run was stopped by a person.
-    #[error("run {run} was stopped by order {order}; `seawall lift {scope}` lets the issue be worked on again")]
+    #[error(
+        "run {run} was stopped by order {order}; `seawall lift {scope}` lets the issue be worked on again"
+    )]
     WasStopped {
         /// Which run.
         run: RunId,

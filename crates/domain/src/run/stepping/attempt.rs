@@ -73,12 +73,23 @@ pub(super) fn change_collected(
     collecting(&run, fence)?;
     let collected = Event::ChangeCollected { change: change.clone() };
     let same = run.change.as_ref().is_some_and(|before| before.head == change.head);
-    run.change = Some(change);
+    take_change(&mut run, change);
     if same && run.ledger.open().next().is_some() {
         let question = "the author left open findings unanswered: it changed nothing".to_owned();
         return Ok(needs_person(run, question, now).preceded_by(collected));
     }
     Ok(ask_for_review(run, now).preceded_by(collected))
+}
+
+/// Who raised what is still open judges the next change too, whether or not it touches what they own: a finding that
+/// nobody is asked about again would hold the change up for ever.
+fn take_change(run: &mut Run, mut change: Change) {
+    let before = run.change.iter().flat_map(|change| &change.owners);
+    let waiting = before.filter(|owner| run.ledger.open().any(|finding| finding.team == owner.team));
+    let gone = waiting.filter(|owner| change.owners.iter().all(|known| known.team != owner.team));
+    let gone: Vec<_> = gone.cloned().collect();
+    change.owners.extend(gone);
+    run.change = Some(change);
 }
 
 pub(super) fn same_claim(run: &Run, fence: Fence) -> Result<(), Ignored> {
