@@ -166,3 +166,18 @@ async fn operations_cut_off_at_any_moment_and_repeated_end_in_the_same_commit() 
         forge.push_branch(&workspace, remote, &head, &name).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn the_first_place_that_holds_a_file_is_read() {
+    let world = World::new();
+    let base = world.forge.remote_head(&world.remote, "main").await.unwrap().unwrap();
+    for (places, expect) in [
+        (vec!["docs/b.txt", "src/b.txt", "a.txt"], Some("src/b.txt")),
+        (vec!["src", "a.txt"], Some("a.txt")),
+        (vec!["src", "*", "none.txt"], None),
+    ] {
+        let found = world.forge.show_first(Source::Remote(&world.remote), &base, &places).await.unwrap();
+        assert_eq!(found.as_ref().map(|(path, _)| *path), expect, "{places:?}");
+        assert_ne!(found.map(|(_, bytes)| bytes), Some(vec![]));
+    }
+}

@@ -57,13 +57,12 @@ pub(super) async fn describe(
     collected: Collected,
     head: Sha,
 ) -> Result<Change, adapters::forge::git::Error> {
-    let mut rules = None;
-    for (path, dialect) in CODEOWNERS {
-        if let Some(bytes) = engine.0.forge.show(Source::Workspace(workspace), &collected.base, path).await? {
-            rules = CodeOwners::parse(&String::from_utf8_lossy(&bytes), dialect).ok();
-            break;
-        }
-    }
+    let places = CODEOWNERS.map(|(path, _)| path);
+    let found = engine.0.forge.show_first(Source::Workspace(workspace), &collected.base, &places).await?;
+    let rules = found.and_then(|(path, bytes)| {
+        let (_, dialect) = CODEOWNERS.into_iter().find(|(place, _)| *place == path)?;
+        CodeOwners::parse(&String::from_utf8_lossy(&bytes), dialect).ok()
+    });
     let mut by_team: BTreeMap<TeamName, Vec<String>> = BTreeMap::new();
     for file in &collected.files {
         let owners = rules.as_ref().map(|rules| rules.owners_of(file)).unwrap_or_default();

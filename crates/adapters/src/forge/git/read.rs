@@ -36,6 +36,27 @@ impl GitForge {
         self.git.bare(&dir).args(["cat-file", "blob", &blob]).limit(MAX_FILE_BYTES).ok().await.map(Some)
     }
 
+    /// The first of `paths` that is a file at `sha`, and its bytes: one question to git for all of them.
+    pub async fn show_first<'p>(
+        &self,
+        source: Source<'_>,
+        sha: &Sha,
+        paths: &[&'p str],
+    ) -> Result<Option<(&'p str, Vec<u8>)>, Error> {
+        let dir = self.dir_with(source, sha).await?;
+        let args = ["ls-tree", "-z", "--full-tree", names::sha(sha)?, "--"];
+        let listed = self.git.bare(&dir).args(args).args(paths).ok().await?;
+        let text = String::from_utf8_lossy(&listed);
+        let files: Vec<_> = text.split('\0').filter_map(|record| record.split_once('\t')).collect();
+        let blob = |path: &&'p str| {
+            let (head, _) = files.iter().find(|(head, found)| found == path && head.starts_with("100"))?;
+            Some((*path, head.split(' ').nth(2)?))
+        };
+        let Some((path, blob)) = paths.iter().find_map(blob) else { return Ok(None) };
+        let call = self.git.bare(&dir).args(["cat-file", "blob", blob]).limit(MAX_FILE_BYTES);
+        Ok(Some((path, call.ok().await?)))
+    }
+
     /// Paths of all files at `sha`, sorted, without links and submodules; names that are not UTF-8 are left out.
     pub async fn list(
         &self,
