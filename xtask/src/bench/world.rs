@@ -1,6 +1,7 @@
 //! A project of issues whose agents write one file each and whose reviewers find nothing.
 
 use super::daemon::Doors;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,10 +17,11 @@ pub(super) struct World {
 
 /// What landed.
 pub(super) struct Landed {
-    /// Issues whose file is on main and whose text is right.
+    /// Files that agents added.
     pub(super) files: usize,
-    /// Commits that are no merge, and how many runs they name.
+    /// Commits that are no merge, and how many issues and runs they name.
     pub(super) commits: usize,
+    pub(super) issues: usize,
     pub(super) runs: usize,
 }
 
@@ -35,7 +37,7 @@ impl World {
         let issues: Vec<String> = (1..=issues).map(|n| format!("JOB-{n:04}")).collect();
         fs::write(dir.join("seawall.toml"), config(doors))?;
         fs::write(dir.join("WORKFLOW.md"), workflow(slots))?;
-        fs::write(dir.join("rehearsal.toml"), scenario(&issues))?;
+        fs::write(dir.join("rehearsal.toml"), SCENARIO)?;
         for issue in &issues {
             let text = format!("---\nid: {issue}\ntitle: A file for {issue}\nstate: Todo\n---\n\nAdd it.\n");
             fs::write(dir.join(format!("issues/{issue}.md")), text)?;
@@ -61,14 +63,14 @@ impl World {
     pub(super) fn landed(&self) -> io::Result<Landed> {
         let remote = self.dir.join("jobs.git");
         let tree = git(&remote, &["ls-tree", "-r", "--name-only", "main", "work/"])?;
-        let names: std::collections::BTreeSet<&str> = tree.lines().collect();
-        let files = self.issues.iter().filter(|i| names.contains(format!("work/{i}.txt").as_str())).count();
+        let files = tree.lines().count();
         let range = format!("{}..main", self.seed);
-        let trailer = "--format=%(trailers:key=Seawall-Run,valueonly,separator=%x2c)";
-        let log = git(&remote, &["log", "--no-merges", trailer, &range])?;
-        let commits: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
-        let runs: std::collections::BTreeSet<&&str> = commits.iter().collect();
-        Ok(Landed { files, commits: commits.len(), runs: runs.len() })
+        let format = "--format=%s%x1f%(trailers:key=Seawall-Run,valueonly,separator=%x2c)";
+        let log = git(&remote, &["log", "--no-merges", format, &range])?;
+        let commits: Vec<(&str, &str)> = log.lines().filter_map(|line| line.split_once('\x1f')).collect();
+        let issues: BTreeSet<_> = commits.iter().filter_map(|(subject, _)| subject.split_once(':')).collect();
+        let runs: BTreeSet<&str> = commits.iter().map(|(_, run)| *run).collect();
+        Ok(Landed { files, commits: commits.len(), issues: issues.len(), runs: runs.len() })
     }
 }
 
@@ -136,21 +138,31 @@ fn workflow(slots: u32) -> String {
     )
 }
 
-fn scenario(issues: &[String]) -> String {
-    let mut text = String::from(
-        "[[script]]\nname = \"review\"\nwhen = { contains = [\"for team jobs, round\"] }\n[[script.turn]]\n\
-         [[script.turn.call]]\ntool = \"submit_review\"\narguments = { findings = [] }\n[[script.turn]]\ntext = \"Clean.\"\n",
-    );
-    for issue in issues {
-        let name = issue.to_lowercase();
-        text.push_str(&format!(
-            "\n[[script]]\nname = \"{name}\"\nwhen = {{ contains = [\"Work on {issue}:\"] }}\n[[script.turn]]\n\
-             [[script.turn.call]]\nrun = \"mkdir -p work && echo {issue} >work/{issue}.txt\"\n[[script.turn]]\n\
-             text = \"Wrote the file.\"\n"
-        ));
-    }
-    text
-}
+/// Every author adds one file of a new name, so that no two changes meet; every reviewer finds nothing.
+const SCENARIO: &str = r#"
+[[script]]
+name = "review"
+when = { contains = ["for team jobs, round"] }
+
+[[script.turn]]
+[[script.turn.call]]
+tool = "submit_review"
+arguments = { findings = [] }
+
+[[script.turn]]
+text = "Clean."
+
+[[script]]
+name = "author"
+when = { contains = ["Work on JOB-"] }
+
+[[script.turn]]
+[[script.turn.call]]
+run = "mkdir -p work && date >$(mktemp work/XXXXXXXX)"
+
+[[script.turn]]
+text = "Added a file."
+"#;
 
 fn repository(dir: &Path) -> io::Result<String> {
     let (checkout, remote) = (dir.join("jobs"), dir.join("jobs.git"));
