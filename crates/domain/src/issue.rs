@@ -2,7 +2,7 @@
 
 use crate::{IssueId, ProjectName, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// A work item as the tracker told it, normalised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,12 +92,15 @@ pub fn sort_for_dispatch(issues: &mut [Issue]) {
     });
 }
 
-/// The blockers of `issue` that are not over. A blocker that is not among `all` is unknown, and blocks.
-pub fn open_blockers(issue: &Issue, all: &[Issue], states: &States) -> BTreeSet<IssueId> {
-    let over = |id: &IssueId| {
-        all.iter().any(|other| &other.id == id && states.standing(&other.state) == Standing::Terminal)
-    };
-    issue.blocked_by.iter().filter(|id| !over(id)).cloned().collect()
+/// The issues that are over: what blocks no other any more.
+pub fn over<'a>(all: &'a [Issue], states: &States) -> HashSet<&'a IssueId> {
+    let terminal = |issue: &&Issue| states.standing(&issue.state) == Standing::Terminal;
+    all.iter().filter(terminal).map(|issue| &issue.id).collect()
+}
+
+/// The blockers of `issue` that are not `over`. An unknown blocker is not, and blocks.
+pub fn open_blockers(issue: &Issue, over: &HashSet<&IssueId>) -> BTreeSet<IssueId> {
+    issue.blocked_by.iter().filter(|id| !over.contains(id)).cloned().collect()
 }
 
 /// An issue as a run remembers it.
@@ -158,7 +161,7 @@ mod tests {
     fn an_unknown_blocker_blocks() {
         let all = [issue("done", "Done", None, &[]), issue("open", "Todo", None, &[])];
         let blocked = issue("x", "Todo", None, &["done", "open", "gone"]);
-        let open: Vec<_> = open_blockers(&blocked, &all, &States::default()).into_iter().collect();
+        let open: Vec<_> = open_blockers(&blocked, &over(&all, &States::default())).into_iter().collect();
         assert_eq!(open, ["gone".into(), "open".into()]);
     }
 }

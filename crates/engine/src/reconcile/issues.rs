@@ -1,12 +1,13 @@
 //! The tracker's issues against the runs: what is ready is claimed, what left is let go.
 
 use crate::Engine;
+use domain::fleet::Project;
 use domain::issue::{self, Issue, Standing, States};
 use domain::run::review_id;
-use domain::run::{self, Input, Left, Phase, Refusal};
-use domain::{IssueId, ProjectName, RunId, TeamName, Timestamp};
-use std::collections::{BTreeMap, HashSet};
-use store::run::Base;
+use domain::run::{self, Input, Left, Phase, Readiness, Refusal};
+use domain::{AgentName, IssueId, ProjectName, RunId, Timestamp};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use store::run::{Base, StoredRun};
 use store::step::Commit;
 
 /// One project's issues as they were read last.
@@ -15,13 +16,13 @@ pub(super) struct Board {
     issues: Vec<Issue>,
     /// When the reading began: what was settled later may not show in it.
     observed_at: Timestamp,
-    /// What was last recorded as the reason why an issue is not worked on.
-    refused: BTreeMap<IssueId, Refusal>,
+    /// What was last recorded as the reason why an issue is not worked on; `None` before this process recorded any.
+    refused: Option<BTreeMap<IssueId, Refusal>>,
 }
 
 impl Board {
     pub(super) fn new(project: ProjectName) -> Self {
-        Self { project, issues: vec![], observed_at: Timestamp::default(), refused: BTreeMap::new() }
+        Self { project, issues: vec![], observed_at: Timestamp::default(), refused: None }
     }
 
     /// Reads the tracker. One that cannot be read keeps what was known, and nothing is let go.
@@ -54,6 +55,7 @@ impl Board {
     /// Ends the author runs of issues that are no longer to be worked on.
     async fn let_go(&self, engine: &Engine, complete: bool) -> Result<(), store::Error> {
         let Some(project) = engine.0.setup.project(&self.project) else { return Ok(()) };
+        let issues: HashMap<&IssueId, &Issue> = self.issues.iter().map(|issue| (&issue.id, issue)).collect();
         for stored in engine.0.store.open_runs().await? {
             let run = &stored.run;
             let ours = run.issue.project == self.project && run.review.is_none();
@@ -61,7 +63,7 @@ impl Board {
             if !ours || run.created_at >= self.observed_at || matches!(run.phase, Phase::Landing { .. }) {
                 continue;
             }
-            let found = self.issues.iter().find(|i| i.id == run.issue.id);
+            let found = issues.get(&run.issue.id).copied();
             if let Some(left) = left(found, &project.states, complete) {
                 engine.submit(&run.id, Input::IssueLeft(left)).await?;
             }
@@ -78,17 +80,23 @@ impl Board {
 
     async fn try_claim(&mut self, engine: &Engine) -> Result<(), store::Error> {
         let Some(project) = engine.0.setup.project(&self.project).cloned() else { return Ok(()) };
-        let owed = self.work_owed(engine).await?;
+        let open = engine.0.store.open_runs().await?;
+        let round = Round {
+            over: issue::over(&self.issues, &project.states),
+            claimed: claimed(&open, &self.project),
+            owed: self.work_owed(engine, &open),
+            project,
+        };
         let mut refusals = BTreeMap::new();
-        let mut full = false;
+        let mut full = engine.0.store.live(&self.project).await? + round.owed >= round.project.slots;
         for issue in &self.issues {
-            if project.states.standing(&issue.state) != Standing::Active {
+            if round.project.states.standing(&issue.state) != Standing::Active {
                 continue;
             }
-            let refusal = match self.refused.get(&issue.id) {
-                Some(known) if full && !known.passes() => Some(known.clone()),
-                Some(_) | None if full => Some(Refusal::NoSlot { slots: project.slots }),
-                Some(_) | None => self.try_issue(engine, &project, issue, owed).await?,
+            let refusal = match (round.claimed.get(&issue.id), self.refused.as_ref()) {
+                (Some(&run), _) => Some(Refusal::Claimed { run: run.clone() }),
+                (None, known) if full => Some(round.refused_when_full(known, &issue.id)),
+                (None, _) => self.try_issue(engine, &round, issue).await?,
             };
             full = full || matches!(refusal, Some(Refusal::NoSlot { .. }));
             if let Some(refusal) = refusal {
@@ -98,18 +106,26 @@ impl Board {
         self.record(engine, refusals).await
     }
 
-    /// Slots that work already begun is waiting for: it comes before new work, or begun work would pile up.
-    async fn work_owed(&self, engine: &Engine) -> Result<u32, store::Error> {
+    /// Slots that work already begun is waiting for: it comes before new work, or begun work would pile up. What
+    /// cannot start here anyway waits for no slot.
+    fn work_owed(&self, engine: &Engine, open: &[StoredRun]) -> u32 {
         let now = engine.now();
-        let open = engine.0.store.open_runs().await?;
         let ids: HashSet<&RunId> = open.iter().map(|stored| &stored.run.id).collect();
+        let agents = engine.0.setup.fleet.agents.values();
+        let able = agents.filter(|agent| engine.readiness_of(agent) == Readiness::complete());
+        let able: HashSet<&AgentName> = able.map(|agent| &agent.name).collect();
         let mut owed = 0;
         for run in open.iter().map(|stored| &stored.run).filter(|run| run.issue.project == self.project) {
             owed += match &run.phase {
-                Phase::Waiting { due, .. } if *due <= now => 1,
+                Phase::Waiting { due, .. } if *due <= now && able.contains(&run.agent) => 1,
                 Phase::InReview { pending, .. } => {
-                    let unclaimed = |team: &&TeamName| !ids.contains(&review_id(&run.id, run.round, team));
-                    u32::try_from(pending.iter().filter(unclaimed).count()).unwrap_or(u32::MAX)
+                    let owners = run.change.iter().flat_map(|change| &change.owners);
+                    let unclaimed = owners.filter(|owner| {
+                        pending.contains(&owner.team)
+                            && !ids.contains(&review_id(&run.id, run.round, &owner.team))
+                            && owner.reviewer.as_ref().is_some_and(|agent| able.contains(agent))
+                    });
+                    unclaimed.count()
                 }
                 Phase::Waiting { .. }
                 | Phase::Starting { .. }
@@ -119,24 +135,24 @@ impl Board {
                 | Phase::Ended { .. } => 0,
             };
         }
-        Ok(owed)
+        u32::try_from(owed).unwrap_or(u32::MAX / 2)
     }
 
     /// Claims one issue, or says why not.
     async fn try_issue(
         &self,
         engine: &Engine,
-        project: &domain::fleet::Project,
+        round: &Round<'_>,
         issue: &Issue,
-        owed: u32,
     ) -> Result<Option<Refusal>, store::Error> {
+        let project = &round.project;
         loop {
             let Some(mut facts) = engine.facts(&project.name, &project.author).await? else {
                 return Ok(None);
             };
-            facts.live += owed;
+            facts.live += round.owed;
             let prior = engine.0.store.prior(&project.name, &issue.id, &facts.containments).await?;
-            let blockers = issue::open_blockers(issue, &self.issues, &project.states);
+            let blockers = issue::open_blockers(issue, &round.over);
             let id = RunId::new(engine.0.setup.outside.ids.next());
             let now = engine.now();
             let lent = facts.facts();
@@ -163,12 +179,37 @@ impl Board {
         engine: &Engine,
         refusals: BTreeMap<IssueId, Refusal>,
     ) -> Result<(), store::Error> {
-        if self.refused != refusals {
+        if self.refused.as_ref() != Some(&refusals) {
             engine.0.store.record_refusals(&self.project, &refusals, engine.now()).await?;
-            self.refused = refusals;
+            self.refused = Some(refusals);
         }
         Ok(())
     }
+}
+
+/// What one look at a project's issues rests on, read once for all of them.
+struct Round<'a> {
+    project: Project,
+    /// Issues that block no other.
+    over: HashSet<&'a IssueId>,
+    /// Issues that are being worked on.
+    claimed: HashMap<&'a IssueId, &'a RunId>,
+    /// Slots that begun work waits for.
+    owed: u32,
+}
+
+impl Round<'_> {
+    /// What is said of an issue while all slots are taken: what was known to stand against it, if a slot would not help.
+    fn refused_when_full(&self, known: Option<&BTreeMap<IssueId, Refusal>>, issue: &IssueId) -> Refusal {
+        let known = known.and_then(|known| known.get(issue)).filter(|refusal| !refusal.passes());
+        known.cloned().unwrap_or(Refusal::NoSlot { slots: self.project.slots })
+    }
+}
+
+/// The issues of `project` that an author is at.
+fn claimed<'a>(open: &'a [StoredRun], project: &ProjectName) -> HashMap<&'a IssueId, &'a RunId> {
+    let authors = open.iter().map(|stored| &stored.run).filter(|run| run.review.is_none());
+    authors.filter(|run| run.issue.project == *project).map(|run| (&run.issue.id, &run.id)).collect()
 }
 
 /// Why a run's issue is no longer to be worked on, if so.

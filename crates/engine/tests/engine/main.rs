@@ -1,7 +1,10 @@
 //! The engine with a real store, a real tracker folder, a real git remote and a real kill plane; only the agent
 //! is missing, so that nothing starts and every effect of a run can be watched.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test that fails ends the test")]
+
 mod gave_up;
 mod lease;
+mod slots;
 mod stopped;
 mod world;

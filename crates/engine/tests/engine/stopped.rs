@@ -1,21 +1,22 @@
 //! What an order stopped stays stopped, whoever was killed half-way through giving it.
 
 use crate::world::{World, eventually, git};
-use domain::containment::{Containment, Mode, Order, Scope};
+use domain::containment::{Containment, Mode, Order};
 use domain::effect::Effect;
 use domain::run::{Outcome, Phase};
 use domain::{Epoch, Fence};
 
-fn order(scope: Scope) -> Order {
-    Order {
-        id: "order1".into(),
-        scope,
+pub fn containment(scope: &str, epoch: u64) -> Containment {
+    let order = Order {
+        id: format!("order{epoch}").as_str().into(),
+        scope: scope.parse().unwrap(),
         mode: Mode::Hard,
         reason: "it loops".into(),
         actor: "ana".into(),
-        epoch: Epoch(1),
+        epoch: Epoch(epoch),
         given_at: domain::Timestamp(1),
-    }
+    };
+    Containment { order, lifted: None }
 }
 
 #[tokio::test]
@@ -27,7 +28,7 @@ async fn a_run_that_was_not_told_of_its_order_does_not_land() {
     let landing = Effect::Land { run: run.id.clone(), fence: Fence(1), round: 1, head };
     world.insert(run, vec![landing]).await;
     // The daemon was killed between the order and the telling.
-    let stop = Containment { order: order(Scope::Team("pay".into())), lifted: None };
+    let stop = containment("team/pay", 1);
     world.store.contain(&stop, 0).await.unwrap();
     let engine = world.start().await;
     let over = async || matches!(world.phase("run1").await, Phase::Ended { .. });
@@ -47,7 +48,7 @@ async fn an_order_that_came_through_another_machine_is_heard() {
     world.insert(run, vec![]).await;
     let engine = world.start().await;
     let (_, version) = world.store.containments_at_version().await.unwrap();
-    let stop = Containment { order: order(Scope::Project("shop".into())), lifted: None };
+    let stop = containment("project/shop", 1);
     world.store.contain(&stop, version).await.unwrap();
     let over = async || matches!(world.phase("run1").await, Phase::Ended { .. });
     eventually("the run to be stopped", over).await;
