@@ -188,17 +188,25 @@ impl Plane {
             return Reply::Error { why };
         }
         let stopping = self.state().ledger.stop(order.clone());
-        let tombstone = match stopping {
+        let new = match stopping {
             Stopping::Lifted { by } => {
                 let why = format!("order {} was lifted by {by}; give a new order to stop again", order.id);
                 return Reply::Refused { order: Some(by), why };
             }
-            Stopping::Again { .. } => Ok(()),
-            Stopping::New(order) => self.write_stop(order).await,
+            Stopping::Again { .. } => None,
+            Stopping::New(order) => Some(order),
         };
         tracing::warn!(order = order.id, scope = order.scope, actor = order.actor, "stop");
         let runs = self.state().runs.covered_by(&order.scope);
-        let mut receipt = receipt(kill(runs).await);
+        let writing = async {
+            match new {
+                Some(order) => self.write_stop(order).await,
+                None => Ok(()),
+            }
+        };
+        // The processes do not wait for the disk. A crash in between answers nobody, and the order is given again.
+        let (tombstone, killed) = tokio::join!(writing, kill(runs));
+        let mut receipt = receipt(killed);
         receipt.tombstoned = tombstone.is_ok();
         receipt.epoch = self.epoch(&order.scope);
         if let Err(why) = tombstone {
