@@ -1,6 +1,8 @@
 //! Logs of this process: to stderr, filtered by `SEAWALL_LOG`.
+//!
+//! Invariant: one event is one line, whatever is in it: agents' words are, and could otherwise forge an event.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 
 /// Sets the filter, in the form of `tracing_subscriber::EnvFilter`.
@@ -11,7 +13,68 @@ pub fn start(daemon: bool) {
     let default = if daemon { "info" } else { "warn" };
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(default));
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let built = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour);
+    let lines = || OneLine(io::stderr());
+    let built = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(colour);
     // A second start can only come from a test, which then keeps the first one's.
     let _ = built.try_init();
+}
+
+/// Writes each event, which comes in one piece, without the line ends inside it.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let (text, end) = match event.split_last() {
+            Some((b'\n', text)) => (text, "\n"),
+            Some(_) | None => (event, ""),
+        };
+        let mut line = Vec::with_capacity(event.len());
+        for byte in text {
+            match byte {
+                b'\n' => line.extend_from_slice(b"\\n"),
+                b'\r' => line.extend_from_slice(b"\\r"),
+                other => line.push(*other),
+            }
+        }
+        line.extend_from_slice(end.as_bytes());
+        self.0.write_all(&line)?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_whatever_an_agent_said() {
+        let log = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = log.clone();
+        let writer = move || OneLine(Shared(kept.clone()));
+        let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("finished: {}", "done\n2026-11-20T00:00:00Z ERROR all is lost\r\x1b[2J");
+            tracing::info!("next");
+        });
+        let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        assert_eq!(log.lines().count(), 2, "{log}");
+        assert!(log.contains(r"done\n2026") && !log.contains('\x1b') && !log.contains('\r'), "{log}");
+    }
+
+    struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 }
