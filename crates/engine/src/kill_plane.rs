@@ -81,9 +81,30 @@ impl KillPlane {
     /// Puts an attempt under the kill plane.
     pub async fn register(&self, registration: Registration) -> Result<(), Error> {
         let client = self.client()?;
-        client.register(registration.clone()).await?;
-        self.registered().insert(registration.run.clone(), registration);
-        Ok(())
+        let (run, fence) = (registration.run.clone(), registration.fence);
+        // Before it is asked: a `killd` that dies right after its answer is followed by one that is told everything
+        // on this list, and nothing else.
+        self.registered().insert(run.clone(), registration.clone());
+        let Err(error) = client.register(registration).await else { return Ok(()) };
+        self.registered().retain(|_, r| !(r.run == run && r.fence == fence));
+        let error = Error::from(error);
+        if let Error::Refused { order: None, .. } = &error {
+            self.look_again(&client).await;
+        }
+        Err(error)
+    }
+
+    /// `killd` may have begun to deny every start since it was connected, when a tombstone found no room on the disk.
+    /// Known, it keeps runs waiting; unknown, each of them would use up its attempts.
+    async fn look_again(&self, client: &Client) {
+        let Ok(status) = client.status().await else { return };
+        self.0.state.send_if_modified(|state| match state {
+            State::Up { deny_all, .. } if *deny_all != status.deny_all => {
+                *deny_all = status.deny_all;
+                true
+            }
+            State::Up { .. } | State::Down(_) => false,
+        });
     }
 
     /// Takes an attempt off the kill plane once its processes are gone.

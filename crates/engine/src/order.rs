@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// What an agent is given to leave things tidy when it is stopped softly.
 const SOFT_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the store may take to tell the last epoch before the kill plane is asked instead.
+/// How long the store may take to tell what it knows before an order goes on without it.
 const STORE_PATIENCE: Duration = Duration::from_millis(500);
 /// Revoked tokens kept for replay.
 const MAX_REVOKED: usize = 1_000;
@@ -86,16 +86,8 @@ impl Engine {
             reason: reason.to_owned(),
             at: self.now(),
         };
-        let told = protocol::Lift {
-            scope: scope.to_string(),
-            order: entry.order.id.to_string(),
-            actor: lift.actor.clone(),
-            reason: lift.reason.clone(),
-            epoch: lift.epoch.0,
-            at_us: lift.at.0,
-        };
         // The kill plane first: if it fails, everything stays stopped.
-        self.0.kill_plane.lift(told).await?;
+        self.0.kill_plane.lift(told(&entry.order, &lift)).await?;
         let entry = Containment { order: entry.order.clone(), lifted: Some(lift.clone()) };
         self.0.store.merge_containment(&entry).await?;
         tracing::warn!(%scope, actor, reason, "containment lifted");
@@ -126,33 +118,60 @@ impl Engine {
         revoked.drain(..surplus);
     }
 
-    /// Takes over what the kill plane remembers and the store does not: orders given while we were down.
-    pub(crate) async fn adopt_tombstones(&self) -> Result<(), Error> {
+    /// Takes over what this machine's kill plane remembers and the store does not: orders given while we were down, or
+    /// past us. Those given at `given_before` or later may still be on their way to the store.
+    pub(crate) async fn adopt_tombstones(&self, given_before: Timestamp) -> Result<(), Error> {
         let status = self.0.kill_plane.status().await?;
         let known = self.0.store.containments().await?;
-        for stopped in status.stopped {
+        for stopped in status.stopped.into_iter().filter(|stopped| stopped.at_us < given_before.0) {
             let Ok(scope) = stopped.scope.parse::<Scope>() else {
                 tracing::error!(scope = stopped.scope, "the kill plane stops a scope that cannot be read");
                 continue;
             };
-            let stands = known.get(&scope).is_some_and(|c| c.in_force() && c.order.epoch.0 >= stopped.epoch);
-            if stands {
-                continue;
+            match known.get(&scope) {
+                Some(entry) if entry.in_force() && entry.order.epoch.0 >= stopped.epoch => {}
+                Some(Containment { order, lifted: Some(lift) }) if order.id.as_str() == stopped.order => {
+                    // This very order was lifted on another machine.
+                    self.0.kill_plane.lift(told(order, lift)).await?;
+                }
+                Some(_) | None => self.adopt(scope, stopped).await?,
             }
-            let order = Order {
-                id: OrderId::new(stopped.order),
-                scope,
-                mode: Mode::Hard,
-                reason: stopped.reason,
-                actor: stopped.actor,
-                epoch: Epoch(stopped.epoch),
-                given_at: Timestamp(stopped.at_us),
-            };
-            tracing::warn!(order = %order.id, scope = %order.scope, "taking over an order from the kill plane");
-            self.0.store.merge_containment(&Containment { order: order.clone(), lifted: None }).await?;
-            self.tell_runs(&order).await?;
-            let runtime = self.stop_processes(&order).await;
-            self.finish(order, runtime).await?;
+        }
+        Ok(())
+    }
+
+    async fn adopt(&self, scope: Scope, stopped: protocol::Stopped) -> Result<(), Error> {
+        let order = Order {
+            id: OrderId::new(stopped.order),
+            scope,
+            mode: Mode::Hard,
+            reason: stopped.reason,
+            actor: stopped.actor,
+            epoch: Epoch(stopped.epoch),
+            given_at: Timestamp(stopped.at_us),
+        };
+        tracing::warn!(order = %order.id, scope = %order.scope, "taking over an order from the kill plane");
+        // Its epoch grows past all that is known: whoever gave it could only ask the kill plane.
+        let order = self.record(&order).await?;
+        let runtime = self.stop_processes(&order).await;
+        self.finish(order, runtime).await.map(|_| ())
+    }
+
+    /// Hands this machine's kill plane the orders that were given through another one: without a tombstone here, what
+    /// they stopped could start here.
+    pub(crate) async fn hand_down_orders(&self) -> Result<(), Error> {
+        let known = self.0.store.containments().await?;
+        let in_force = known.iter().filter(|entry| entry.in_force());
+        let orders: Vec<Order> = in_force.map(|entry| entry.order.clone()).collect();
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let status = self.0.kill_plane.status().await?;
+        for order in orders {
+            let scope = order.scope.to_string();
+            if status.stopped.iter().all(|stopped| stopped.scope != scope) {
+                self.stop_processes(&order).await;
+            }
         }
         Ok(())
     }
@@ -174,7 +193,10 @@ impl Engine {
             Scope::Team(name) => fleet.teams.contains_key(name),
             Scope::Project(name) => fleet.projects.contains_key(name),
             // A store that does not answer must not keep a run alive.
-            Scope::Run(id) => !matches!(self.0.store.run(id).await, Ok(None)),
+            Scope::Run(id) => {
+                let found = tokio::time::timeout(STORE_PATIENCE, self.0.store.run(id)).await;
+                !matches!(found, Ok(Ok(None)))
+            }
         };
         if known { Ok(()) } else { Err(Error::UnknownScope(scope.clone())) }
     }
@@ -245,6 +267,17 @@ impl Engine {
     async fn ask_to_stop(&self, order: &Order) {
         let left = self.0.live.interrupt(&order.scope);
         let _ = tokio::time::timeout(SOFT_PATIENCE, left).await;
+    }
+}
+
+fn told(order: &Order, lift: &Lift) -> protocol::Lift {
+    protocol::Lift {
+        scope: order.scope.to_string(),
+        order: order.id.to_string(),
+        actor: lift.actor.clone(),
+        reason: lift.reason.clone(),
+        epoch: lift.epoch.0,
+        at_us: lift.at.0,
     }
 }
 

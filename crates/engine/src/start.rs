@@ -18,6 +18,7 @@ use crate::{Engine, Inner, order};
 use adapters::forge::git::GitForge;
 use adapters::sandbox::{Level, Sandbox};
 use base::tasks::Tasks;
+use domain::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -112,7 +113,7 @@ impl Engine {
     }
 
     async fn begin(&self, only: bool) -> Result<(), StartError> {
-        self.adopt_tombstones().await?;
+        self.adopt_tombstones(Timestamp(i64::MAX)).await?;
         self.0.key.renew(&self.0.store, self.now()).await?;
         self.swept().await;
         if only {

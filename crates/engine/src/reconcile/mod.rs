@@ -3,8 +3,9 @@
 mod issues;
 mod runs;
 
-use crate::Engine;
-use domain::ProjectName;
+use crate::order::Error;
+use crate::{Engine, kill_plane};
+use domain::{ProjectName, Timestamp};
 use issues::Board;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ const SHORTEST: Duration = Duration::from_millis(25);
 const RUNS_TICK: Duration = Duration::from_millis(500);
 /// How often an order that is not proven is asked again.
 const ORDERS_TICK: Duration = Duration::from_secs(2);
+/// How long an order that the kill plane has may be on its way to the store, microseconds.
+const ON_ITS_WAY_US: i64 = 10_000_000;
 
 impl Engine {
     /// Reads one project's tracker and claims what may be worked on, until the engine is drained.
@@ -55,7 +58,7 @@ impl Engine {
         }
     }
 
-    /// Asks again for what an order has not proven.
+    /// Brings the orders of the store and of this machine's kill plane together, and asks again for what is not proven.
     pub(crate) async fn reconcile_orders_forever(&self) {
         let over = self.0.tasks.token();
         loop {
@@ -63,12 +66,24 @@ impl Engine {
                 () = tokio::time::sleep(ORDERS_TICK) => {}
                 () = over.cancelled() => return,
             }
-            if let Err(error) = self.prove_again().await {
-                tracing::warn!(
-                    error = base::error::chain(&error),
-                    "cannot ask again for the proof of an order"
-                );
+            match self.reconcile_orders().await {
+                // Who keeps the kill plane alive has said so.
+                Ok(()) | Err(Error::KillPlane(kill_plane::Error::Down(_))) => {}
+                Err(error) => {
+                    let error = base::error::chain(&error);
+                    tracing::warn!(
+                        error,
+                        "cannot bring the orders of the store and of the kill plane together"
+                    );
+                }
             }
         }
+    }
+
+    async fn reconcile_orders(&self) -> Result<(), Error> {
+        let given_before = Timestamp(self.now().0.saturating_sub(ON_ITS_WAY_US));
+        self.prove_again().await?;
+        self.adopt_tombstones(given_before).await?;
+        self.hand_down_orders().await
     }
 }
