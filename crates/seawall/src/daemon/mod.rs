@@ -23,6 +23,8 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+/// Below the state directory: held by the daemon that works in it.
+pub const LOCK_FILE: &str = "seawall.lock";
 /// How long the gateway may take to settle what is open when the daemon ends.
 const GATEWAY_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -103,7 +105,7 @@ impl Daemon {
             move |source| Error::File { path, source }
         };
         base::files::private_dir(&config.state_dir).map_err(file(&config.state_dir))?;
-        let lock = Lock::acquire(&config.state_dir.join("seawall.lock"))?;
+        let lock = Lock::acquire(&config.state_dir.join(LOCK_FILE))?;
         let secret = wiring::control_secret(&config).map_err(file(&config.control_secret_file()))?;
         let store = Store::open(&wiring::store_url(&config)).await?;
         let gateway_listener = listen("gateway", config.gateway).await?;

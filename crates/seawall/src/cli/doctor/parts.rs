@@ -5,6 +5,7 @@ use super::machine::version;
 use crate::cli::Context;
 use crate::config::{Config, StoreUrl};
 use adapters::agent::codex::Codex;
+use base::files::{Lock, LockError};
 use domain::fleet::Driver;
 use gateway::Kind;
 use std::path::Path;
@@ -61,6 +62,11 @@ pub async fn store(config: Option<&Config>) -> Vec<Check> {
     let Some(config) = config else { return vec![] };
     let (what, shown) = match &config.store {
         StoreUrl::Sqlite(file) if !file.exists() => return vec![fresh(file)],
+        // One process at a time has it: when that is the daemon of this configuration, it serves.
+        StoreUrl::Sqlite(file) if served(&config.state_dir) => {
+            let shown = format!("{}, in use by the running Seawall", file.display());
+            return vec![Check::ok(AREA, "sqlite", shown)];
+        }
         StoreUrl::Sqlite(file) => ("sqlite", file.display().to_string()),
         StoreUrl::Postgres(_) => ("postgres", "reachable".to_owned()),
     };
@@ -74,6 +80,12 @@ pub async fn store(config: Option<&Config>) -> Vec<Check> {
             Check::absent(AREA, what, true, format!("no answer within {} s", STORE_PATIENCE.as_secs()), mend)
         }
     }]
+}
+
+/// Whether a daemon works in `state_dir`.
+fn served(state_dir: &Path) -> bool {
+    let lock = state_dir.join(crate::daemon::LOCK_FILE);
+    lock.exists() && matches!(Lock::acquire(&lock), Err(LockError::Held { .. }))
 }
 
 fn fresh(file: &Path) -> Check {
