@@ -28,20 +28,21 @@ pub async fn run(args: &Args, context: &Context) -> Ended {
     let ui = &context.ui;
     let mut after: Option<String> = None;
     let mut whole = vec![];
+    let mut over = false;
     loop {
         let page = client.log(&args.run, after.as_deref()).await?;
-        let last = page.items.last().map(|event| event.seq.to_string());
-        let over = page.items.iter().any(|event| event.kind == "ended");
+        // The door always says where the next page begins; an empty one is the end of what there is.
+        let all = page.items.is_empty();
+        over |= page.items.iter().any(|event| event.kind == "ended");
         for event in page.items {
             print(&event, context)?;
             if args.follow { ui.document_line(&event)? } else { whole.push(event) }
         }
-        let more = page.next.is_some();
-        after = page.next.or(last).or(after);
-        if !more && (over || !args.follow) {
+        after = page.next.or(after);
+        if all && (over || !args.follow) {
             break;
         }
-        if !more {
+        if all {
             tokio::time::sleep(FOLLOW_EVERY).await;
         }
     }
