@@ -1,0 +1,74 @@
+//! The whole program on PostgreSQL, alone and with a second daemon beside it.
+
+#[path = "../../crates/store/tests/conformance/support/cluster.rs"]
+mod cluster;
+
+use crate::support::scenario::notes;
+use crate::support::{Daemon, Installation, Plan, require};
+use std::collections::BTreeSet;
+
+/// A database of its own on the server of this test run.
+async fn database(test: &str, name: &str) -> Option<String> {
+    let server = require(test, cluster::url())?;
+    let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let name = format!("seawall_{name}_{}", std::process::id());
+    client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
+    client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    drop(client);
+    connection.await.unwrap().unwrap();
+    let (address, options) = server.split_once('?').unwrap_or((&server, ""));
+    let (host, _) = address.rsplit_once('/').unwrap();
+    Some(format!("{host}/{name}?{options}"))
+}
+
+fn on(plan: Plan, url: &str) -> Installation {
+    let store = format!("[store]\nurl = \"{url}\"\n\n[control]");
+    plan.config("[control]", &store).write()
+}
+
+#[tokio::test]
+async fn the_main_job_runs_on_postgresql() {
+    let Some(url) = database("main job on PostgreSQL", "job").await else { return };
+    let shop = on(Plan::demo(), &url);
+    let daemon = Daemon::start(&shop).await;
+    let run = daemon.landed("SHOP-1").await;
+    assert_eq!(shop.main(), run.change.unwrap().head.as_str());
+    assert!(!shop.dir().join("seawall.db").exists(), "nothing went into a file");
+}
+
+#[tokio::test]
+async fn a_crash_on_postgresql_loses_nothing_and_does_nothing_twice() {
+    let Some(url) = database("crash on PostgreSQL", "crash").await else { return };
+    let shop = on(Plan::playing(notes()).issues("A", 3), &url);
+    let mut first = Daemon::start(&shop).await;
+    first.in_phase("A-1", &["working", "collecting", "in_review"]).await;
+    first.kill9();
+    drop(first);
+    let daemon = Daemon::start(&shop).await;
+    all_land(&shop, &daemon, "A", 3).await;
+}
+
+#[tokio::test]
+async fn two_daemons_on_one_database_land_every_issue_once() {
+    let Some(url) = database("two daemons on PostgreSQL", "pair").await else { return };
+    let shop = on(Plan::playing(notes()).issues("A", 6), &url);
+    let second = shop.read("seawall.toml").replacen("[store]", "state_dir = \".second\"\n\n[store]", 1);
+    shop.write("second.toml", &second);
+    let one = Daemon::start(&shop).await;
+    let other = Daemon::start_at(&shop.dir().join("second.toml"), &shop.dir().join(".second"), |_| {}).await;
+    all_land(&shop, &one, "A", 6).await;
+    assert_eq!(one.runs().await.len(), other.runs().await.len(), "both tell the same");
+}
+
+async fn all_land(shop: &Installation, daemon: &Daemon, prefix: &str, count: usize) {
+    for n in 1..=count {
+        let issue = format!("{prefix}-{n}");
+        daemon.landed(&issue).await;
+        assert_eq!(daemon.authors_of(&issue).await.len(), 1, "{issue} was worked on twice");
+    }
+    let landed = shop.git(&["log", "--format=%(trailers:key=Seawall-Run,valueonly,separator=%x20)", "main"]);
+    let runs: Vec<&str> = landed.split_whitespace().collect();
+    let distinct: BTreeSet<&str> = runs.iter().copied().collect();
+    assert_eq!((runs.len(), distinct.len()), (count, count), "{landed}");
+}
