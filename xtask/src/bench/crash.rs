@@ -1,4 +1,5 @@
-//! The crash soak: the simulation of `tests/simulation`, larger.
+//! The crash soak: the simulation of `tests/simulation`, larger. It looks for mistakes, not for speed, so it
+//! takes the debug build that is there anyway.
 
 use super::table::{Table, say, seconds};
 use super::{cargo, size};
@@ -7,7 +8,7 @@ use std::time::Instant;
 
 pub(super) fn measure(table: &mut Table) -> io::Result<()> {
     let (issues, kills) = (size("SEAWALL_BENCH_CRASH_ISSUES", 200)?, size("SEAWALL_BENCH_KILLS", 100)?);
-    let args = ["test", "--release", "--package", "seawall", "--test", "simulation"];
+    let args = ["test", "--package", "seawall", "--test", "simulation"];
     cargo(&[&args[..], &["--no-run"]].concat(), &[])?;
     say(&format!(
         "  {issues} issues, {kills} times kill -9; and half of each with an order that stops a run"
