@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     key: SigningKey,
     /// Names this engine as the holder of leases; another one each time it starts.
     owner: String,
+    /// No other engine works on this store.
+    only: bool,
     tasks: Tasks,
     live: LiveAttempts,
     held: Held,

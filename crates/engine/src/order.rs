@@ -250,12 +250,40 @@ impl Engine {
             at_us: order.given_at.0,
         };
         let proof = match self.0.kill_plane.stop(asked).await {
-            Ok(receipt) => proof_of(&receipt),
+            Ok(receipt) => self.proven_elsewhere(&order.scope, proof_of(&receipt)).await,
             Err(error) => Proof::Unverified { why: error.to_string() },
         };
         let at = self.now();
         let after_us = u64::try_from(at.0 - order.given_at.0).unwrap_or(0);
         Receipt { order: order.id.clone(), layer: Layer::Runtime, proof, after_us, at }
+    }
+
+    /// This machine's kill plane speaks for this machine. Where others work on the same store, their engines hold the
+    /// attempts that live there until the last process is gone.
+    async fn proven_elsewhere(&self, scope: &Scope, here: Proof) -> Proof {
+        if self.0.only || !matches!(here, Proof::Verified { .. }) {
+            return here;
+        }
+        let living = tokio::time::timeout(STORE_PATIENCE, self.living_elsewhere(scope)).await;
+        let why = match living {
+            Ok(Ok(runs)) if runs.is_empty() => return here,
+            Ok(Ok(runs)) => format!("dead here; {} may still live on other machines", runs.join(", ")),
+            Ok(Err(_)) | Err(_) => {
+                "dead here; the store does not say what lives on other machines".to_owned()
+            }
+        };
+        Proof::Unverified { why }
+    }
+
+    async fn living_elsewhere(&self, scope: &Scope) -> Result<Vec<String>, store::Error> {
+        let mut covered = vec![];
+        for id in self.0.store.attempts_elsewhere(&self.0.owner).await? {
+            let run = self.0.store.run(&id).await?;
+            if run.is_none_or(|stored| covers(scope, &stored.run)) {
+                covered.push(id.to_string());
+            }
+        }
+        Ok(covered)
     }
 
     async fn finish(&self, order: Order, runtime: Receipt) -> Result<Order, Error> {

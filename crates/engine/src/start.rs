@@ -97,6 +97,7 @@ impl Engine {
             kill_plane,
             key: SigningKey::unknown(),
             owner,
+            only,
             tasks,
             live: LiveAttempts::default(),
             held: Held::default(),

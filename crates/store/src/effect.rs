@@ -74,6 +74,8 @@ const END: &str = "UPDATE effects SET status = $4, done_at = $5, last_error = co
 const NEXT: &str = "SELECT min(not_before) - {now} AS wait_us FROM effects WHERE status = 'pending'";
 const BY_RUN: &str = "SELECT id, kind, status, tries, last_error, created_at, done_at FROM effects
     WHERE run = $1 ORDER BY seq LIMIT $2";
+const ELSEWHERE: &str = "SELECT run FROM effects WHERE kind = 'start_attempt' AND status = 'claimed'
+    AND lease_owner <> $1 AND lease_until >= {now} ORDER BY run LIMIT $2";
 const OWED: &str = "SELECT count(*) AS n FROM effects WHERE status IN ('pending', 'claimed')";
 
 /// Characters of an error that are kept with an effect.
@@ -154,6 +156,12 @@ impl Store {
     pub async fn effects_of(&self, run: &RunId, limit: u32) -> Result<Vec<EffectLine>> {
         let rows = self.db.read(BY_RUN, params![run.as_str(), page(limit)]).await?;
         rows.iter().map(line).collect()
+    }
+
+    /// The runs whose attempts other engines than `owner` hold: their processes may live on other machines.
+    pub async fn attempts_elsewhere(&self, owner: &str) -> Result<Vec<RunId>> {
+        let rows = self.db.read(ELSEWHERE, params![owner, page(crate::MAX_PAGE)]).await?;
+        rows.iter().map(|row| Ok(row.text("run")?.into())).collect()
     }
 
     /// How many effects are owed and not yet performed.

@@ -1,8 +1,8 @@
 //! What an order stopped stays stopped, whoever was killed half-way through giving it.
 
 use crate::world::{World, eventually, git};
-use domain::containment::{Containment, Lift, Mode, Order};
-use domain::effect::Effect;
+use domain::containment::{Containment, Layer, Lift, Mode, Order};
+use domain::effect::{Effect, Task};
 use domain::run::{Outcome, Phase};
 use domain::{Epoch, Fence};
 
@@ -103,5 +103,25 @@ async fn an_order_and_its_lift_reach_the_kill_plane_of_a_machine_they_were_not_g
     let lift = Lift { epoch: Epoch(2), actor: "bo".into(), reason: "ok".into(), at: world.now() };
     world.store.merge_containment(&Containment { lifted: Some(lift), ..stop }).await.unwrap();
     eventually("the lift", || async { !stopped().await }).await;
+    engine.drain().await;
+}
+
+#[tokio::test]
+async fn an_order_is_not_proven_while_another_machine_holds_an_attempt() {
+    let world = World::new().await;
+    world.write_issue("one", "Todo");
+    let run = world.author_run("run1", "one", Phase::Starting { since: world.now() }).await;
+    let task = Task::Author { findings: vec![], conflicts: vec![] };
+    let start = Effect::StartAttempt { run: run.id.clone(), fence: Fence(1), attempt: 1, task };
+    world.insert(run, vec![start]).await;
+    let hour = domain::Millis::seconds(3_600);
+    let held = world.store.claim_effects("another", 9, hour).await.unwrap().remove(0).lease;
+    let engine = world.start_beside_others().await;
+    let scope = "team/pay".parse().unwrap();
+    let order = engine.give_order(scope, Mode::Hard, "it loops", "ana").await.unwrap();
+    let proven = async || world.store.order(&order.id).await.unwrap().unwrap().proved(Layer::Runtime);
+    assert!(!proven().await);
+    world.store.finish_effect(&held, store::step::Ending::Done, world.now()).await.unwrap();
+    eventually("the proof", proven).await;
     engine.drain().await;
 }

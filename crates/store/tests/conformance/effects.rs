@@ -17,6 +17,7 @@ on_both_engines!(
     a_retried_effect_waits_and_keeps_its_error,
     a_step_and_the_end_of_its_effect_are_one,
     a_dead_effect_says_why,
+    an_attempt_elsewhere_is_one_that_another_engine_holds,
 );
 
 async fn an_effect_is_claimed_by_one_performer_only(fresh: &Fresh) {
@@ -138,4 +139,15 @@ async fn a_dead_effect_says_why(fresh: &Fresh) {
     let line = store.effects_of(&"run1".into(), 1).await.unwrap().remove(0);
     assert_eq!((line.status.as_str(), line.last_error.as_deref()), ("dead", Some("no such remote")));
     assert_eq!(store.owed_effects().await.unwrap(), 0);
+}
+
+async fn an_attempt_elsewhere_is_one_that_another_engine_holds(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    claimed(&store, "run1", "1", 10).await;
+    assert!(store.attempts_elsewhere("me").await.unwrap().is_empty());
+    let held = store.claim_effects("other", 1, LEASE).await.unwrap().remove(0).lease;
+    assert_eq!(store.attempts_elsewhere("me").await.unwrap(), ["run1".into()]);
+    assert!(store.attempts_elsewhere("other").await.unwrap().is_empty());
+    store.finish_effect(&held, Ending::Done, Timestamp(11)).await.unwrap();
+    assert!(store.attempts_elsewhere("me").await.unwrap().is_empty());
 }
