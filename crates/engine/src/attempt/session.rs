@@ -13,7 +13,7 @@ use domain::Timestamp;
 use domain::effect::Task;
 use domain::failure::{Failure, FailureKind};
 use domain::fleet::{Agent, Driver};
-use domain::issue::Issue;
+use domain::issue::{Issue, IssueRef};
 use domain::review::Raised;
 use domain::run::Run;
 use domain::token::Claims;
@@ -59,7 +59,7 @@ pub(super) async fn prepare(engine: &Engine, run: &Run, task: &Task) -> Result<P
         .sources
         .get(&run.issue.project)
         .ok_or_else(|| missing(format!("project `{}` is not configured any more", run.issue.project)))?;
-    let issue = issue(source, run).await?;
+    let issue = issue(engine, source, run).await?;
     let workspace = engine.workspace(run);
     let assignment = match task {
         Task::Author { conflicts, .. } => {
@@ -100,13 +100,23 @@ pub(super) async fn prepare(engine: &Engine, run: &Run, task: &Task) -> Result<P
 }
 
 /// The issue as it reads now; a person may have changed it since it was claimed.
-async fn issue(source: &ProjectSource, run: &Run) -> Result<Issue, Failure> {
-    let tracker =
-        |e: adapters::tracker::files::Error| Failure::new(FailureKind::Engine, base::error::chain(&e));
-    let fetched = source.tracker.fetch(std::slice::from_ref(&run.issue.id)).await.map_err(tracker)?;
-    fetched.issues.into_iter().next().ok_or_else(|| {
-        Failure::new(FailureKind::Engine, format!("the tracker does not show {} now", run.issue.identifier))
-    })
+async fn issue(engine: &Engine, source: &ProjectSource, run: &Run) -> Result<Issue, Failure> {
+    let IssueRef { project, id, identifier, .. } = &run.issue;
+    let why = match source.tracker.fetch(std::slice::from_ref(id)).await {
+        Ok(fetched) => match fetched.issues.into_iter().next() {
+            Some(issue) => return Ok(issue),
+            None => format!("the tracker does not show {identifier} now"),
+        },
+        Err(error) => base::error::chain(&error),
+    };
+    // A tracker that is away for a moment must not cost attempts: what it said last was true a moment ago.
+    match engine.0.store.issue(project, id).await {
+        Ok(Some(seen)) => {
+            tracing::warn!(run = %run.id, why, "working on the issue as it was seen last");
+            Ok(seen.issue)
+        }
+        Ok(None) | Err(_) => Err(Failure::new(FailureKind::Engine, why)),
+    }
 }
 
 async fn mint(engine: &Engine, run: &Run, agent: &Agent) -> Result<Secret, Failure> {

@@ -14,6 +14,8 @@ use store::step::Commit;
 pub(super) struct Board {
     project: ProjectName,
     issues: Vec<Issue>,
+    /// Issues of open runs that the last reading did not find.
+    missing: HashSet<IssueId>,
     /// When the reading began: what was settled later may not show in it.
     observed_at: Timestamp,
     /// What was last recorded as the reason why an issue is not worked on; `None` before this process recorded any.
@@ -22,7 +24,13 @@ pub(super) struct Board {
 
 impl Board {
     pub(super) fn new(project: ProjectName) -> Self {
-        Self { project, issues: vec![], observed_at: Timestamp::default(), refused: None }
+        Self {
+            project,
+            issues: vec![],
+            missing: HashSet::new(),
+            observed_at: Timestamp::default(),
+            refused: None,
+        }
     }
 
     /// Reads the tracker. One that cannot be read keeps what was known, and nothing is let go.
@@ -53,8 +61,9 @@ impl Board {
     }
 
     /// Ends the author runs of issues that are no longer to be worked on.
-    async fn let_go(&self, engine: &Engine, complete: bool) -> Result<(), store::Error> {
+    async fn let_go(&mut self, engine: &Engine, complete: bool) -> Result<(), store::Error> {
         let Some(project) = engine.0.setup.project(&self.project) else { return Ok(()) };
+        let mut missing = HashSet::new();
         let issues: HashMap<&IssueId, &Issue> = self.issues.iter().map(|issue| (&issue.id, issue)).collect();
         for stored in engine.0.store.open_runs().await? {
             let run = &stored.run;
@@ -64,10 +73,18 @@ impl Board {
                 continue;
             }
             let found = issues.get(&run.issue.id).copied();
+            if found.is_none() && complete {
+                missing.insert(run.issue.id.clone());
+                // git and editors replace a file by removing it first: gone is what is gone at the next look, too.
+                if !self.missing.contains(&run.issue.id) {
+                    continue;
+                }
+            }
             if let Some(left) = left(found, &project.states, complete) {
                 engine.submit(&run.id, Input::IssueLeft(left)).await?;
             }
         }
+        self.missing = missing;
         Ok(())
     }
 

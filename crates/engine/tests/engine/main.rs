@@ -7,4 +7,5 @@ mod gave_up;
 mod lease;
 mod slots;
 mod stopped;
+mod tracker;
 mod world;
