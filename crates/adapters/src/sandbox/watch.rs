@@ -1,6 +1,8 @@
 //! Watches how much an agent keeps on disk.
 //!
-//! Invariant: what an agent hides from the walk does not count as nothing. No file system here enforces a quota per directory, so the tree is walked. The pause adapts: a walk is followed
+//! Invariant: what an agent hides from the walk does not count as nothing.
+//!
+//! No file system here enforces a quota per directory, so the tree is walked. The pause adapts: a walk is followed
 //! by at least twenty times its own duration, so walking costs less than 5 % of one CPU.
 
 use std::io;
