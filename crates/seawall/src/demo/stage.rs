@@ -46,12 +46,10 @@ impl<'a> Stage<'a> {
         tell("Everything else is real: git, sandbox, gateway, budgets, reviews, the kill switch.\n");
         let project = Project::write(&dir)?;
         let read = config::read(&dir.join(config::FILE), &outside.env);
-        let mut config = read.config.ok_or_else(|| {
+        let config = read.config.ok_or_else(|| {
             Error::Config(read.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
-        config.control.set_port(args.port.unwrap_or_else(|| free_or_any(config.control)));
-        config.gateway.set_port(free_or_any(config.gateway));
-        let daemon = Daemon::start(config, Options::default(), outside).await?;
+        let daemon = Box::pin(start(config, args.port, outside)).await?;
         Ok(Self {
             project,
             daemon,
@@ -192,6 +190,25 @@ impl<'a> Stage<'a> {
     /// Ends the daemon; the files stay.
     pub(super) async fn strike(self) {
         self.daemon.drain().await;
+    }
+}
+
+/// Takes the usual ports where they are free. Another program may take one between the look and the start (two demos
+/// at once do): then any other will do.
+async fn start(
+    mut config: config::Config,
+    port: Option<u16>,
+    outside: Outside,
+) -> Result<Daemon, crate::daemon::Error> {
+    config.control.set_port(port.unwrap_or_else(|| free_or_any(config.control)));
+    config.gateway.set_port(free_or_any(config.gateway));
+    match Daemon::start(config.clone(), Options::default(), outside.clone()).await {
+        Err(crate::daemon::Error::Listen { .. }) => {
+            config.control.set_port(port.unwrap_or(0));
+            config.gateway.set_port(0);
+            Daemon::start(config, Options::default(), outside).await
+        }
+        started => started,
     }
 }
 
