@@ -54,7 +54,10 @@ async fn codex_lands_the_issue_and_its_trace_leads_to_every_model_request() {
         let request = daemon.get(&format!("/api/v1/calls/{}/request", call.id)).json();
         // The shape of Codex's own requests, which nothing of ours makes.
         let metadata = &request["client_metadata"];
-        assert!(metadata["thread_id"].is_string() && metadata["x-codex-turn-metadata"].is_string(), "{request}");
+        assert!(
+            metadata["thread_id"].is_string() && metadata["x-codex-turn-metadata"].is_string(),
+            "{request}"
+        );
         assert_eq!((&request["stream"], &request["store"]), (&true.into(), &false.into()), "{request}");
         assert!(request["input"].to_string().contains("Work on SHOP-1"), "{request}");
     }

@@ -50,15 +50,20 @@ async fn a_crash_on_postgresql_loses_nothing_and_does_nothing_twice() {
 }
 
 #[tokio::test]
-async fn two_daemons_on_one_database_land_every_issue_once() {
+async fn a_second_daemon_stands_by_and_takes_over() {
     let Some(url) = database("two daemons on PostgreSQL", "pair").await else { return };
     let shop = on(Plan::playing(notes()).issues("A", 6), &url);
     let second = shop.read("seawall.toml").replacen("[store]", "state_dir = \".second\"\n\n[store]", 1);
     shop.write("second.toml", &second);
-    let one = Daemon::start(&shop).await;
-    let other = Daemon::start_at(&shop.dir().join("second.toml"), &shop.dir().join(".second"), |_| {}).await;
+    let mut one = Daemon::start(&shop).await;
+    let (file, state) = (shop.dir().join("second.toml"), shop.dir().join(".second"));
+    let other = tokio::spawn(async move { Daemon::start_at(&file, &state, |_| {}).await });
     all_land(&shop, &one, "A", 6).await;
-    assert_eq!(one.runs().await.len(), other.runs().await.len(), "both tell the same");
+    assert!(!other.is_finished(), "it works beside the first");
+    let told = one.runs().await.len();
+    one.kill9();
+    let other = other.await.unwrap();
+    assert_eq!(other.runs().await.len(), told, "it tells what the first did");
 }
 
 async fn all_land(shop: &Installation, daemon: &Daemon, prefix: &str, count: usize) {

@@ -25,11 +25,15 @@ fn play(path: Option<&Path>) -> Played {
 }
 
 impl Played {
+    fn claims(&self) -> impl Iterator<Item = &Value> {
+        let chapters = self.report["chapters"].as_array();
+        let chapters = chapters.unwrap_or_else(|| panic!("not played: {}", self.report)).iter();
+        chapters.flat_map(|chapter| chapter["claims"].as_array().unwrap())
+    }
+
     /// The first proof that holds `key`, of any chapter.
     fn proof(&self, key: &str) -> &Value {
-        let chapters = self.report["chapters"].as_array().unwrap().iter();
-        let claims = chapters.flat_map(|chapter| chapter["claims"].as_array().unwrap());
-        let found = claims.map(|claim| &claim["proof"][key]).find(|value| !value.is_null());
+        let found = self.claims().map(|claim| &claim["proof"][key]).find(|value| !value.is_null());
         found.unwrap_or_else(|| panic!("no claim proves `{key}`: {}", self.report))
     }
 
@@ -38,11 +42,7 @@ impl Played {
     }
 
     fn unproved(&self) -> Vec<&Value> {
-        let chapters = self.report["chapters"].as_array().unwrap().iter();
-        chapters
-            .flat_map(|c| c["claims"].as_array().unwrap())
-            .filter(|claim| claim["proved"] != true)
-            .collect()
+        self.claims().filter(|claim| claim["proved"] != true).collect()
     }
 }
 
@@ -93,10 +93,11 @@ fn nothing_of_the_demo_lives_on_and_its_issues_tell_how_it_went() {
 #[test]
 fn every_look_that_the_demo_proposes_at_its_repository_shows_it() {
     let played = play(None);
-    let chapters = played.report["chapters"].as_array().unwrap().iter();
-    let claims = chapters.flat_map(|chapter| chapter["claims"].as_array().unwrap());
-    let looks: Vec<&str> =
-        claims.filter_map(|c| c["recheck"].as_str()).filter(|look| look.starts_with("git ")).collect();
+    let looks: Vec<&str> = played
+        .claims()
+        .filter_map(|c| c["recheck"].as_str())
+        .filter(|look| look.starts_with("git "))
+        .collect();
     assert!(looks.len() >= 4, "{looks:?}");
     for look in looks {
         // The files are ours here; for another user git wants to be told so.

@@ -185,8 +185,11 @@ impl Daemon {
         self.until(&what, async |client| {
             let run = self.authors_of(issue).await.pop()?;
             let detail = client.run(run.id.as_str()).await.ok()?;
+            if detail.summary.phase != "working" {
+                return None;
+            }
             let processes = process::of_run(run.id.as_str());
-            (detail.summary.phase == "working" && !processes.is_empty()).then_some((detail, processes))
+            (!processes.is_empty()).then_some((detail, processes))
         })
         .await
     }
