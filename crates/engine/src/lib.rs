@@ -17,6 +17,7 @@ mod reconcile;
 pub mod setup;
 mod start;
 mod submit;
+mod tenure;
 mod wake;
 
 pub use kill_plane::KillPlane;
@@ -49,6 +50,8 @@ pub(crate) struct Inner {
     key: SigningKey,
     /// Names this engine as the holder of leases; another one each time it starts.
     owner: String,
+    /// The lease of the database's one engine.
+    tenure: tenure::Held,
     /// No other engine works on this store.
     only: bool,
     tasks: Tasks,

@@ -1,10 +1,11 @@
 //! Start and drain, in the one order in which nothing comes back that was stopped.
 //!
-//! 1. the kill plane;
-//! 2. its tombstones, taken over before anything is scheduled;
-//! 3. the key that signs run tokens, published;
-//! 4. what an earlier process left behind;
-//! 5. the loops.
+//! 1. the lease of the database's one engine; others stand by;
+//! 2. the kill plane;
+//! 3. its tombstones, taken over before anything is scheduled;
+//! 4. the key that signs run tokens, published;
+//! 5. what an earlier process left behind;
+//! 6. the loops.
 //!
 //! The caller holds the lock of the state folder: one daemon for each.
 
@@ -14,7 +15,7 @@ use crate::kill_plane::KillPlane;
 use crate::perform::Held;
 use crate::setup::Setup;
 use crate::wake::Wake;
-use crate::{Engine, Inner, order};
+use crate::{Engine, Inner, order, tenure};
 use adapters::forge::git::GitForge;
 use adapters::sandbox::{Level, Sandbox};
 use base::tasks::Tasks;
@@ -80,6 +81,8 @@ impl Engine {
         let limits = adapters::forge::git::Limits::default();
         let forge = GitForge::open(dir.join("mirrors"), &setup.outside.env, limits)?;
         let owner = setup.outside.ids.next();
+        let holder = tenure::holder(&setup.state_dir, || setup.outside.ids.next()).map_err(folder)?;
+        let tenure = tenure::acquire(&store, holder).await?;
         let kill_plane = KillPlane::start(
             setup.program.clone(),
             setup.killd_dir(),
@@ -97,6 +100,7 @@ impl Engine {
             kill_plane,
             key: SigningKey::unknown(),
             owner,
+            tenure,
             only,
             tasks,
             live: LiveAttempts::default(),
@@ -161,6 +165,8 @@ impl Engine {
     fn spawn_loops(&self) {
         let tasks = &self.0.tasks;
         let engine = self.clone();
+        tasks.spawn("keep tenure", async move { engine.keep_tenure().await });
+        let engine = self.clone();
         tasks.spawn("perform", async move { engine.perform_forever().await });
         let engine = self.clone();
         tasks.spawn("reconcile runs", async move { engine.reconcile_runs_forever().await });
@@ -184,6 +190,7 @@ impl Engine {
                 "tasks did not end in time; their work is taken up later"
             );
         }
+        self.end_tenure().await;
     }
 
     /// How many attempts live in this process.

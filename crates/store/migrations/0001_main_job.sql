@@ -188,3 +188,11 @@ CREATE TABLE activity (
     text {text} NOT NULL
 ) {strict};
 CREATE INDEX activity_by_run ON activity (run, seq);
+
+-- Who alone may do something for a while, such as be the engine of this database.
+CREATE TABLE leases (
+    name {text} NOT NULL PRIMARY KEY,
+    holder {text} NOT NULL,
+    epoch {int} NOT NULL,
+    until {int} NOT NULL
+) {strict};

@@ -222,7 +222,7 @@ fn line(row: &Row) -> Result<EffectLine> {
     })
 }
 
-fn micros(span: Millis) -> i64 {
+pub(crate) fn micros(span: Millis) -> i64 {
     i64::try_from(span.0).unwrap_or(i64::MAX).saturating_mul(1_000).min(MAX_SPAN_US)
 }
 

@@ -18,6 +18,7 @@ mod error;
 pub mod event;
 pub mod issue;
 pub mod key;
+pub mod lease;
 mod row;
 pub mod run;
 mod schema;

@@ -5,6 +5,7 @@ use crate::Engine;
 use crate::failure::forge_failure;
 use adapters::forge::git::{Collected, Commit, Identity, Source, Workspace};
 use domain::change::{Change, Owner};
+use domain::failure::{Failure, FailureKind};
 use domain::fleet::Project;
 use domain::run::{Input, Run};
 use domain::{Fence, RunId, Sha, TeamName};
@@ -24,6 +25,12 @@ pub(super) async fn perform(engine: &Engine, run: &RunId, fence: Fence) -> Resul
     let run = stored.run;
     if run.fence != fence {
         return Ok(Answer::Nothing);
+    }
+    if !engine.0.forge.is_prepared(&engine.workspace(&run)) {
+        // An empty folder is no proof that the author changed nothing: its work is on another machine, or lost.
+        let failure =
+            Failure::new(FailureKind::Workspace, "the author's workspace is not on this machine any more");
+        return Ok(Answer::Tell(run.id, Input::CollectFailed { fence, failure }));
     }
     let input = match take(engine, &run).await {
         Ok(Some(change)) => Input::ChangeCollected { fence, change },

@@ -34,6 +34,10 @@ async fn land(engine: &Engine, run: &Run, head: &Sha) -> Result<Input, adapters:
     let workspace = engine.workspace(run);
     let identity = Identity { agent: run.agent.clone(), at: engine.now() };
     let forge = &engine.0.forge;
+    if !forge.is_prepared(&workspace) {
+        // The reviewed commit was pushed to a branch of its own; another machine can land it as well.
+        forge.prepare(&workspace, &source.remote, &project.branch, Some(head)).await?;
+    }
     let landed =
         forge.land(&workspace, &source.remote, &project.branch, head, project.landing, &identity).await?;
     let head = head.clone();

@@ -1,7 +1,6 @@
 //! A run that gave up is not begun again by what Seawall itself wrote.
 
 use crate::world::{World, eventually};
-use domain::Fence;
 use domain::effect::Effect;
 use domain::run::{Outcome, Phase, Refusal};
 
@@ -9,13 +8,12 @@ use domain::run::{Outcome, Phase, Refusal};
 async fn the_comment_that_asks_for_a_person_is_not_a_change_by_a_person() {
     let world = World::new().await;
     world.write_issue("one", "Todo");
-    let run = world.author_run("run1", "one", Phase::Collecting).await;
-    world.insert(run, vec![Effect::CollectChange { run: "run1".into(), fence: Fence(1) }]).await;
+    let outcome = Outcome::NeedsPerson { question: "which?".to_owned() };
+    let run = world.author_run("run1", "one", Phase::Ended { outcome, at: world.now() }).await;
+    let text = "Seawall needs a person: which?".to_owned();
+    world.insert(run, vec![Effect::Comment { run: "run1".into(), text }]).await;
     let engine = world.start().await;
     eventually("the comment", || async { world.read_issue("one").contains("Seawall needs a person") }).await;
-    let Phase::Ended { outcome: Outcome::NeedsPerson { .. }, .. } = world.phase("run1").await else {
-        panic!("{:?}", world.phase("run1").await)
-    };
     let gave_up = |refusal: &Option<Refusal>| {
         matches!(refusal, Some(Refusal::GaveUp { .. } | Refusal::NotReady { .. }))
     };

@@ -3,6 +3,7 @@
 use super::{Context, Ended, Exit, Failure};
 use crate::config::Config;
 use crate::daemon::{self, Daemon, Options};
+use adapters::sandbox::Level;
 use base::ids::Ids;
 use engine::Outside;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,10 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     let interrupted = tokio::select! {
         _ = term.recv() => false,
         _ = tokio::signal::ctrl_c() => true,
+        () = daemon.engine.lost() => {
+            daemon.drain().await;
+            return Err(Failure::failed("another daemon is the engine of this database now"));
+        }
     };
     context.ui.note("ending: attempts are stopped, and tried again after the next start")?;
     tokio::select! {
@@ -70,6 +75,11 @@ fn announce(daemon: &Daemon, file: &Path, args: &Args, context: &Context) -> Res
     let ui = &context.ui;
     let dashboard = daemon.dashboard();
     ui.note(format!("serving {}; agents run {}", file.display(), daemon.isolation().as_str()))?;
+    if daemon.isolation() == Level::Bare {
+        ui.note(
+            "warning: bare agents run as this user: they can read its files, the control secret included",
+        )?;
+    }
     if args.insecure_loopback {
         ui.note(format!(
             "dashboard: {dashboard}  (anybody on this machine can use it: --insecure-loopback)"

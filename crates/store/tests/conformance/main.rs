@@ -14,6 +14,7 @@ mod containments;
 mod crash;
 mod database;
 mod effects;
+mod leases;
 mod lists;
 mod replicas;
 mod runs;

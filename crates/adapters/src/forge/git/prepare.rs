@@ -22,6 +22,11 @@ const BASE_NOTE: &str = "seawall-base";
 const MAX_LOCK_DIRS: usize = 1_000;
 
 impl GitForge {
+    /// Whether `workspace` stands complete on this machine.
+    pub fn is_prepared(&self, workspace: &Workspace) -> bool {
+        base_of(workspace).is_some()
+    }
+
     /// Makes `workspace` stand on commit `at` of `remote`, or on the head of `branch` when `at` is `None`, and
     /// gives that commit. A workspace that is already prepared keeps all work in it; it answers with its base.
     pub async fn prepare(
