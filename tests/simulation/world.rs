@@ -1,5 +1,6 @@
 //! The project that is worked on: issues whose work can be repeated, reviewers that find nothing.
 
+use crate::support::installation::issue;
 use crate::support::{Daemon, Installation, Plan, scenario};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -58,7 +59,12 @@ impl World {
             .config("budget = \"2 USD/run\"", "budget = \"200 USD/run\"")
             .workflow("max_concurrent_agents: 4", &format!("max_concurrent_agents: {SLOTS}"));
         let plan = issues.iter().fold(plan, |plan, issue| plan.issue(issue));
-        let plan = if victim == Victim::Loops { plan.issue(VICTIM) } else { plan };
+        // First in line, so that it works while the others wait, however many they are.
+        let first = || issue(VICTIM, "priority: 1\n");
+        let plan = match victim {
+            Victim::Loops => plan.beside(&format!("issues/{VICTIM}.md"), first()),
+            Victim::Absent => plan,
+        };
         Self { installation: plan.write(), issues }
     }
 
