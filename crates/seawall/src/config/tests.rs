@@ -193,6 +193,10 @@ fn a_wrong_workflow_is_told_with_its_line() {
     let seen = shown(dir.path(), &read_text(dir.path(), GOOD, &none()));
     assert!(seen.starts_with("error: the prompt cannot be read"), "{seen}");
     assert!(seen.contains("WORKFLOW.md:2"), "{seen}");
+    std::fs::write(dir.path().join(WORKFLOW), "One\nDo {{ issue.titel }}.\n").unwrap();
+    let seen = shown(dir.path(), &read_text(dir.path(), GOOD, &none()));
+    assert!(seen.starts_with("error: the prompt cannot be filled in"), "{seen}");
+    assert!(seen.contains("WORKFLOW.md:2") && seen.contains("titel"), "{seen}");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use super::environment::inject;
 use super::problem::Problem;
 use super::projects::Projects;
 use base::env::Env;
-use domain::Millis;
 use domain::change::Landing;
 use domain::fleet::Agent;
+use domain::issue::Issue;
+use domain::{Millis, Timestamp};
 use knowledge::workflow::{Error, Template, Workflow};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -106,11 +107,31 @@ pub fn read(file: &Path, env: &Env) -> Result<(Front, Template), Vec<Problem>> {
     let told = |error: Error| vec![problem(file, &error)];
     let workflow = Workflow::load(file, &shown).map_err(told)?;
     let mut problems = vec![];
-    if let Err(error) = workflow.check() {
+    // Filled in once with an issue that has everything: a variable that no issue has is found here, not at night.
+    let tried = workflow.check().and_then(|()| workflow.render(&sample(), Some(2)).map(drop));
+    if let Err(error) = tried {
         problems.push(problem(file, &error));
     }
     let front = Reading { file, env, workflow: &workflow }.front(&mut problems);
     if problems.is_empty() { Ok((front, workflow.prompt)) } else { Err(problems) }
+}
+
+/// An issue with every field that an agent's prompt may name.
+fn sample() -> Value {
+    let issue = Issue {
+        id: "SAMPLE-1".into(),
+        identifier: "SAMPLE-1".to_owned(),
+        title: "A title".to_owned(),
+        description: "A description".to_owned(),
+        state: "Todo".to_owned(),
+        priority: Some(1),
+        labels: vec!["a label".to_owned()],
+        blocked_by: vec!["SAMPLE-0".into()],
+        url: Some("https://example.invalid/1".to_owned()),
+        version: "1".to_owned(),
+        updated_at: Some(Timestamp(0)),
+    };
+    serde_json::to_value(issue).unwrap_or_default()
 }
 
 struct Reading<'a> {
