@@ -60,7 +60,7 @@ fn configured(args: &Args, context: &Context) -> Result<Config, Failure> {
     if !wanted.iter().all(|role| args.roles.contains(role)) {
         return Err(Failure::usage(
             "one process has all three roles in this version",
-            "leave --roles out; several whole daemons may share one PostgreSQL",
+            "leave --roles out; a second whole daemon on the same PostgreSQL stands by",
         ));
     }
     let mut config = context.config()?;
