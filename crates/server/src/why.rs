@@ -21,9 +21,7 @@ fn answer(issue: String, run: Option<&RunRow>, decision: Option<&DecisionRow>) -
     let project = run.map(|r| r.run.issue.project.clone()).or_else(|| decision.map(|d| d.project.clone()));
     let (verdict, mut lines) = match (run, decision) {
         (Some(row), _) if row.run.is_open() => (of_open(row), vec![load::summary(row).line]),
-        (_, Some(decision)) => {
-            (of_refusal(&decision.refusal), vec![decision.refusal.to_string()])
-        }
+        (_, Some(decision)) => (of_refusal(&decision.refusal), vec![decision.refusal.to_string()]),
         (Some(row), None) => (of_ended(row.run.outcome()), vec![load::summary(row).line]),
         (None, None) => (WhyVerdict::Unknown, vec!["no tracker has shown this issue yet".to_owned()]),
     };
