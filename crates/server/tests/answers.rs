@@ -38,7 +38,7 @@ async fn the_fleet_says_in_one_sentence_how_things_stand() {
     let house = House::open().await;
     let page = house.get("/").bearer().send().await.body;
     assert!(
-        page.contains("<h1>2 runs at work, 1 in review, 1 waiting, 2 scopes stopped; 0.07 USD today, 0.25 USD rehearsed.</h1>"),
+        page.contains("<h1>2 runs at work, 1 in review, 1 waiting, 2 scopes stopped; 0.08 USD today, 0.25 USD rehearsed.</h1>"),
         "{page}"
     );
     assert!(page.contains("REHEARSAL") && page.contains("All 3 slot(s) of the project are taken."));
