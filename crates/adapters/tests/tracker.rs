@@ -141,3 +141,19 @@ async fn an_issue_whose_file_was_renamed_is_still_found() {
         tracker.list().await.unwrap().issues.into_iter().map(|i| (i.identifier, i.state)).collect();
     assert_eq!(states, [("X-2".to_owned(), "Todo".to_owned()), ("X-1".to_owned(), "Done".to_owned())]);
 }
+
+#[tokio::test]
+async fn what_is_fetched_is_what_the_file_says_now_wherever_it_lies_now() {
+    let (dir, tracker) = folder();
+    put(dir.path(), "a.md", "id: X-1\ntitle: a\nstate: Todo");
+    put(dir.path(), "b.md", "id: X-2\ntitle: b\nstate: Todo");
+    tracker.list().await.unwrap();
+    put(dir.path(), "a.md", "id: X-1\ntitle: a\nstate: Parked");
+    assert_eq!(tracker.fetch(&[id("X-1")]).await.unwrap().issues[0].state, "Parked");
+    let (old, new) = (dir.path().join("issues/a.md"), dir.path().join("issues/c.md"));
+    fs::rename(old, &new).unwrap();
+    let fetched = tracker.fetch(&[id("X-1"), id("X-2")]).await.unwrap();
+    assert_eq!(fetched.issues.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), ["X-1", "X-2"]);
+    fs::remove_file(new).unwrap();
+    assert_eq!(tracker.fetch(&[id("X-1")]).await.unwrap().missing, [id("X-1")]);
+}

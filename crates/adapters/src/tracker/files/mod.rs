@@ -121,6 +121,10 @@ impl FilesTracker {
 
     /// The issues called `ids`.
     pub async fn fetch(&self, ids: &[IssueId]) -> Result<Fetched, Error> {
+        let (this, wanted) = (self.clone(), ids.to_vec());
+        if let Some(issues) = self.blocking(move || Ok(this.where_they_were(&wanted))).await? {
+            return Ok(Fetched { issues, ..Fetched::default() });
+        }
         let listing = self.list().await?;
         let mut fetched = Fetched::default();
         for id in ids {
@@ -151,6 +155,18 @@ impl FilesTracker {
         }
         let block = edit::comment_block(author, text, at);
         self.edit(id, move |_, bytes| Ok(edit::add_comment(bytes, &block))).await
+    }
+
+    /// The issues, if each is still in the file that held it last: a folder of thousands is not read for one.
+    fn where_they_were(&self, ids: &[IssueId]) -> Option<Vec<Issue>> {
+        let names: Vec<String> = {
+            let known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            ids.iter().map(|id| known.get(id).cloned()).collect::<Option<_>>()?
+        };
+        let read = |(id, name): (&IssueId, String)| {
+            folder::read_one(&self.folder, &name).map(|found| found.issue).filter(|issue| issue.id == *id)
+        };
+        ids.iter().zip(names).map(read).collect()
     }
 
     async fn scan(&self) -> Result<folder::Scan, Error> {
