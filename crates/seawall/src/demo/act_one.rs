@@ -162,7 +162,7 @@ async fn reviewers(stage: &mut Stage<'_>, author: &Run) -> Result<(), Error> {
             "{} reviews by {teams} owning teams, each a run of its own that was not the author's",
             reviews.len()
         ),
-        reviews.len() == 3 && teams == 1 || reviews.len() == 4 && apart,
+        reviews.len() == 4 && teams == 2 && apart,
         json!({ "reviews": seen }),
         None,
     );
@@ -220,7 +220,7 @@ async fn settled(stage: &mut Stage<'_>, ended: &Run) -> Result<(), Error> {
         .await?;
     stage.claim(
         "the issue is Done, in the file a person reads, and the workspace is gone",
-        true,
+        issue.state == "Done" && !workspace.exists(),
         json!({ "state": issue.state, "workspace_exists": workspace.exists() }),
         Some(format!("head -5 {}/issues/SHOP-1.md", dir.display())),
     );

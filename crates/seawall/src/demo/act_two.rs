@@ -120,7 +120,11 @@ async fn proved(stage: &mut Stage<'_>, looping: &Looping, order: &domain::OrderI
         |status| calls.iter().filter(|c| c.status == status).map(|c| c.id.clone()).collect::<Vec<_>>();
     let (cut, left) = (closed(Status::Cut), closed(Status::Left));
     stage.claim(
-        "gateway: the open stream was cut, and what it cost is settled",
+        if left.is_empty() {
+            "gateway: the open stream was cut, and what it cost is settled"
+        } else {
+            "gateway: the open stream ended with its reader before it could be cut, and what it cost is settled"
+        },
         cut.len() + left.len() == 1,
         json!({ "cut": cut, "reader_was_dead_already": left, "calls": calls.len() }),
         None,
