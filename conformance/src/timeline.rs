@@ -44,7 +44,7 @@ pub(crate) struct Timeline {
 impl Timeline {
     pub(crate) fn new() -> Self {
         Self { begun_ms: now_ms(), events: Arc::default() }
-
+    }
 
     /// Milliseconds since the case began.
     pub(crate) fn now(&self) -> u64 {

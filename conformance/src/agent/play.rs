@@ -96,7 +96,7 @@ impl Player {
             Answer::Error => return self.send(&protocol::error(id, "the script refuses turns")),
         }
         self.turns += 1;
-        let turn = format!("turn-{}-{}", std::process::id(), self.turns);
+        let turn = format!("turn-{}-{}", self.record.name, self.turns);
         self.turn = Some(turn.clone());
         self.send(&protocol::response(id, json!({"turn": protocol::turn(&turn, "inProgress", Value::Null)})));
         let thread = self.thread.clone().unwrap_or_default();

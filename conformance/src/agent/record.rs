@@ -24,6 +24,8 @@ const TEXT_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) folder: PathBuf,
+    /// Tells this process start from all others of a case.
+    pub(crate) name: String,
     events: File,
     _alive: File,
 }
@@ -34,14 +36,15 @@ impl Record {
         let kit = cwd.join(FOLDER);
         std::fs::create_dir_all(&kit)?;
         let earlier = std::fs::read_dir(&kit)?.flatten().filter(|entry| is_run(&entry.file_name())).count();
-        let name = format!("{}-{}", now_ms(), std::process::id());
+        // The number of a process is not enough: inside a sandbox every agent may have the same one.
+        let name = format!("{}-{}-{earlier}", now_ms(), std::process::id());
         let hidden = kit.join(format!("new-{name}"));
         std::fs::create_dir(&hidden)?;
         let alive = locked(&hidden.join(ALIVE))?;
         let events = OpenOptions::new().create_new(true).append(true).open(hidden.join(EVENTS))?;
         let folder = kit.join(format!("run-{name}"));
         std::fs::rename(hidden, &folder)?;
-        Ok((Self { folder, events, _alive: alive }, earlier))
+        Ok((Self { folder, name, events, _alive: alive }, earlier))
     }
 
     /// One line. What cannot be written is lost: the workspace may be gone, and the fake goes on regardless.

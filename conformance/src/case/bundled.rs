@@ -96,7 +96,7 @@ mod tests {
             ("cases: [{name: a, section: '1', spec: x, steps: [{pause_ms: 1}], colour: red}]", "colour"),
             ("cases: [{name: a, section: '1', spec: x, steps: [], needs: []}]", "needs a spec and steps"),
             ("cases: [{name: a, section: '1', spec: x, needs: [wings], steps: [{pause_ms: 1}]}]", "wings"),
-            ("cases: [{name: a, section: '1', spec: x, steps: [{until: {agent: B}}]}]", "step 1"),
+            ("cases: [{name: a, section: '1', spec: x, steps: [{until: {see: {agent: B}}}]}]", "step 1"),
         ] {
             let why = read("f.yaml", text).unwrap_err();
             assert!(why.starts_with("f.yaml: a: ") && why.contains(expected), "{why}");

@@ -168,7 +168,9 @@ impl Tail {
 /// The folders of process starts of a workspace.
 fn runs_in(workspace: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(workspace.join(FOLDER)) else { return vec![] };
-    entries.flatten().filter(|entry| is_run(&entry.file_name())).map(|entry| entry.path()).collect()
+    let runs = entries.flatten().filter(|entry| is_run(&entry.file_name()));
+    // By where it really is, so that a folder that two watched places lead to is one.
+    runs.filter_map(|entry| entry.path().canonicalize().ok()).collect()
 }
 
 fn folders(place: &Path) -> Vec<PathBuf> {

@@ -91,7 +91,7 @@ impl Player {
     }
 
     fn thread_start(&mut self, id: &Value, params: &Value) {
-        let thread = format!("thread-{}", std::process::id());
+        let thread = format!("thread-{}", self.record.name);
         if self.part.thread_start == Answer::Yes {
             self.thread = Some(thread.clone());
         }
