@@ -62,6 +62,12 @@ impl Target {
         }
     }
 
+    /// Whether every variable that it reads is set.
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        let texts = self.command.iter().chain(self.env.values()).chain(&self.work_dir);
+        texts.into_iter().try_for_each(|text| from_env(text).map(drop))
+    }
+
     /// Why a case that needs these cannot be run, if it cannot.
     pub(crate) fn missing(&self, needs: &[String]) -> Option<String> {
         needs.iter().find_map(|need| self.lacks.get(need).map(|reason| format!("lacks {need}: {reason}")))

@@ -67,7 +67,9 @@ fn prepared(args: &Args) -> Result<Option<(Vec<Case>, Target, Options)>, String>
     }
     let path = args.target.as_ref().ok_or("--target FILE says which implementation; see targets/")?;
     let program = std::env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
-    Ok(Some((cases, Target::read(path)?, Options { program, keep: args.keep, slow: args.slow })))
+    let target = Target::read(path)?;
+    target.ready()?;
+    Ok(Some((cases, target, Options { program, keep: args.keep, slow: args.slow })))
 }
 
 fn chosen(args: &Args, case: &Case) -> bool {

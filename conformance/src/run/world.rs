@@ -162,6 +162,7 @@ impl World {
 
     /// Names that are known only now. Inside quotes of JSON as well, because neither holds a quote.
     fn late(&self, text: &str) -> String {
+        let text = self.places.fill(text);
         text.replace("{linear}", &self.linear.url)
             .replace("{agent}", &self.agent)
             .replace("{program}", &self.program.to_string_lossy())
