@@ -62,7 +62,12 @@ fn write(yaml: &mut String, map: &Map<String, Value>, indent: usize) {
                 write(yaml, inner, indent + 2);
                 begun
             }
-            other => writeln!(yaml, "{:indent$}{key}: {other}", ""),
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_)) => writeln!(yaml, "{:indent$}{key}: {other}", ""),
         };
     }
 }

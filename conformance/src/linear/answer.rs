@@ -127,7 +127,9 @@ impl Answering<'_> {
                 Value::Object(_) => {
                     Err(format!("Field \"{}\" must have a selection of subfields.", field.name))
                 }
-                scalar => Ok(scalar.clone()),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                    Ok(value.clone())
+                }
             };
         }
         match value {
@@ -140,7 +142,7 @@ impl Answering<'_> {
                 }
                 Ok(Value::Object(chosen))
             }
-            other => Ok(other.clone()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(value.clone()),
         }
     }
 

@@ -10,7 +10,7 @@ use rustix::process::{Pid, kill_process, kill_process_group};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -129,7 +129,7 @@ pub(crate) fn kill_leftovers(nonce: &str) {
     }
 }
 
-fn carrier(proc: &PathBuf, nonce: &str) -> Option<Pid> {
+fn carrier(proc: &Path, nonce: &str) -> Option<Pid> {
     let pid: i32 = proc.file_name()?.to_str()?.parse().ok()?;
     let line = std::fs::read(proc.join("cmdline")).ok()?;
     let carries = line.windows(nonce.len()).any(|part| part == nonce.as_bytes());

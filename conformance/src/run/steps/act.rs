@@ -80,6 +80,9 @@ pub(super) async fn until_exit(world: &mut World, step: &UntilExit) -> Result<()
     let wanted = if step.failed { "it ends with a failure" } else { "it ends well" };
     world.stopped = true;
     wait(world, within, async |world| match world.ended() {
+        Some(_) if step.failed && world.tail_of_output(1).trim().is_empty() => {
+            Err(Failure::new("an operator can see why it failed", "it printed nothing"))
+        }
         Some(status) if status.success() != step.failed => Ok(()),
         Some(status) => Err(Failure::new(wanted, format!("{status}:\n{}", world.tail_of_output(12)))),
         None => Err(Failure::new(wanted, format!("it still runs:\n{}", world.tail_of_output(12)))),
