@@ -18,7 +18,7 @@ use step::Step;
 
 /// Capabilities that a case may need and an implementation may lack. The core of the specification is not among them:
 /// nobody may lack that.
-pub(crate) const CAPABILITIES: [(&str, &str); 12] = [
+pub(crate) const CAPABILITIES: [(&str, &str); 13] = [
     ("http_api", "the HTTP extension of section 13.7"),
     ("dashboard", "a page for people at / (13.7.1)"),
     ("server_port_key", "the front matter key server.port starts the HTTP extension (13.7)"),
@@ -32,6 +32,7 @@ pub(crate) const CAPABILITIES: [(&str, &str); 12] = [
         "codex.approval_policy and the sandbox keys reach the app-server as they are (5.3.6)",
     ),
     ("thread_titles", "issue and title go with the turn or the thread (10.2)"),
+    ("wrapped_events", "usage and limits are also found in the wrapper events of older app-servers (13.5)"),
     ("persisted_retries", "retries survive a restart (18.2)"),
     ("kills_descendants", "nothing that an agent started outlives it"),
 ];

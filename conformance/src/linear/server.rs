@@ -237,3 +237,6 @@ impl Inside {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

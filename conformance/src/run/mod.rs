@@ -11,6 +11,9 @@ mod rules;
 mod steps;
 mod world;
 
+#[cfg(test)]
+pub(crate) use http::ask;
+
 use crate::case::Case;
 use crate::target::Target;
 use std::path::PathBuf;
