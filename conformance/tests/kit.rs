@@ -18,7 +18,7 @@ fn kit(arguments: &[&str], wrong: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_symphony-conformance"))
         .arg("--target")
         .arg(target)
-        .args(["--json", "-", "--slow", "2"])
+        .args(["--json", "-"])
         .args(arguments)
         .env("NAIVE_BIN", naive())
         .env("NAIVE_WRONG", wrong)
@@ -34,7 +34,7 @@ fn results(output: &Output) -> Value {
 /// The mistake is found by this case, and only because of the mistake.
 fn finds(wrong: &str, case: &str) {
     let (output, right) = std::thread::scope(|scope| {
-        let right = scope.spawn(|| kit(&["--case", case], ""));
+        let right = scope.spawn(|| kit(&["--case", case, "--slow", "3"], ""));
         (kit(&["--case", case], wrong), results(&right.join().unwrap()))
     });
     let found = results(&output);
@@ -95,7 +95,7 @@ fn a_service_that_dies_of_its_workflow_is_found() {
 
 #[test]
 fn what_is_right_passes_and_what_is_lacked_is_skipped() {
-    let output = kit(&["--section", "13.7", "--section", "18.2", "--jobs", "8"], "");
+    let output = kit(&["--section", "13.7", "--section", "18.2", "--jobs", "8", "--slow", "3"], "");
     let found = results(&output);
     assert_eq!((&found["failed"], &found["skipped"]), (&Value::from(0), &Value::from(1)), "{found:#}");
     assert_eq!(output.status.code(), Some(0));

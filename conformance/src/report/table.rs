@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn rows_are_in_the_order_of_numbers_and_add_up() {
-        let failure = Failure { step: Some(2), expected: "a".into(), seen: "b".into() };
+        let failure = Failure { step: Some(2), expected: "a".into(), seen: "b".into(), settled: false };
         let reports = [
             report("17.10", Outcome::Passed),
             report("17.2", Outcome::Failed(failure)),

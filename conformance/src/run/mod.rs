@@ -35,6 +35,8 @@ pub(crate) struct Failure {
     pub(crate) step: Option<usize>,
     pub(crate) expected: String,
     pub(crate) seen: String,
+    /// Waiting longer cannot help.
+    pub(crate) settled: bool,
 }
 
 /// A case and what became of it.
@@ -60,7 +62,7 @@ pub(crate) struct Options {
 
 impl Failure {
     fn new(expected: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { step: None, expected: expected.into(), seen: seen.into() }
+        Self { step: None, expected: expected.into(), seen: seen.into(), settled: false }
     }
 }
 

@@ -90,6 +90,9 @@ async fn wait(
             Ok(()) => return Ok(()),
             Err(wrong) => wrong,
         };
+        if wrong.settled {
+            return Err(wrong);
+        }
         if begun.elapsed() > within {
             return Err(Failure { seen: format!("after {within:?}: {}", wrong.seen), ..wrong });
         }

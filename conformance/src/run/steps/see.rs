@@ -32,10 +32,10 @@ fn ended_early(world: &mut World, look: &Look) -> Result<(), Failure> {
     let excepted =
         look.target.is_some() || world.stopped || world.case.except.iter().any(|rule| rule == "exit");
     match world.ended() {
-        Some(status) if !excepted => Err(Failure::new(
-            look.to_string(),
-            format!("it ended with {status}:\n{}", world.tail_of_output(12)),
-        )),
+        Some(status) if !excepted => {
+            let seen = format!("it ended with {status}:\n{}", world.tail_of_output(12));
+            Err(Failure { settled: true, ..Failure::new(look.to_string(), seen) })
+        }
         Some(_) | None => Ok(()),
     }
 }
