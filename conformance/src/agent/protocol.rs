@@ -34,7 +34,7 @@ pub(super) fn thread(id: &str, params: &Value) -> Value {
         "thread": {
             "id": id, "sessionId": id, "preview": "", "ephemeral": false, "modelProvider": "fake", "createdAt": 0,
             "updatedAt": 0, "status": {"type": "idle"}, "path": null, "cwd": cwd, "cliVersion": "0.0.0",
-            "source": "appServer", "turns": [],
+            "source": "appServer", "projectId": null, "turns": [],
         },
         "model": "fake-model", "modelProvider": "fake", "cwd": cwd,
         "approvalPolicy": asked("approvalPolicy", json!("on-request")), "approvalsReviewer": "user",
