@@ -1,7 +1,7 @@
 //! What an engine is told at start: the fleet, where projects live, and where it may write.
 
 use adapters::sandbox::Level;
-use adapters::tracker::files::FilesTracker;
+use adapters::tracker::Tracker;
 use base::clock::Clock;
 use base::env::Env;
 use base::ids::Ids;
@@ -52,7 +52,7 @@ pub struct Outside {
 #[derive(Clone)]
 pub struct Source {
     /// Its issues.
-    pub tracker: Arc<FilesTracker>,
+    pub tracker: Arc<dyn Tracker>,
     /// Its repository: a path or an address that git understands.
     pub remote: String,
     /// What its author agent is told, as a template over the issue.
@@ -92,15 +92,10 @@ impl Setup {
     /// The project a run was claimed for, or one that only lets it end: the configuration may have lost it.
     pub(crate) fn project_or_last_rites(&self, name: &ProjectName) -> Project {
         self.project(name).cloned().unwrap_or_else(|| Project {
-            name: name.clone(),
-            team: TeamName::new(""),
-            author: AgentName::new(""),
             slots: 0,
-            states: domain::issue::States::default(),
-            branch: "main".to_owned(),
-            landing: domain::change::Landing::default(),
             retry: RetryPolicy { max_attempts: 0, ..RetryPolicy::default() },
             max_rounds: 0,
+            ..Project::new(name.clone(), TeamName::new(""), AgentName::new(""))
         })
     }
 }

@@ -43,9 +43,9 @@ fn of_open(row: &RunRow) -> WhyVerdict {
     }
 }
 
-/// A blocker that is over lets the issue go by itself, as everything does that passes with time.
+/// A blocker that is over, or a label that is set, lets the issue go by itself, as everything does that passes with time.
 fn of_refusal(refusal: &Refusal) -> WhyVerdict {
-    let waits = refusal.passes() || matches!(refusal, Refusal::Blocked { .. });
+    let waits = refusal.passes() || matches!(refusal, Refusal::Withheld { .. } | Refusal::NoLabel { .. });
     if waits { WhyVerdict::Waiting } else { WhyVerdict::Refused }
 }
 
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_blocked_issue_waits_for_no_person() {
-        let blocked = Refusal::Blocked { blockers: ["SHOP-1".into()].into() };
+        let blocked = Refusal::Withheld { why: "it waits for SHOP-1".into() };
         check(None, Some(decision("SHOP-12", blocked)), WhyVerdict::Waiting, "it waits for SHOP-1");
     }
 

@@ -194,31 +194,18 @@ fn line(run: &Run) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::issue::IssueRef;
+    use domain::issue::{Issue, IssueRef};
     use domain::{Fence, Timestamp};
 
     fn run(phase: Phase) -> Run {
+        let issue = Issue::new("12".into(), "SHOP-12", "Round prices", "Todo");
+        let issue = IssueRef::of("shop".into(), &issue);
         Run {
-            id: "r1".into(),
-            issue: IssueRef {
-                project: "shop".into(),
-                id: "12".into(),
-                identifier: "SHOP-12".into(),
-                title: "Round prices".into(),
-                version: "v1".into(),
-            },
-            agent: "author".into(),
-            team: "payments".into(),
-            review: None,
             fence: Fence(2),
             attempts: 2,
-            failures: 0,
             round: 1,
-            rebases: 0,
             phase,
-            change: None,
-            ledger: domain::review::Ledger::default(),
-            created_at: Timestamp(0),
+            ..Run::new("r1".into(), issue, "author".into(), "payments".into(), Timestamp(0))
         }
     }
 

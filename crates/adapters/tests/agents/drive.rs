@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::agent::{
-    Activity, Driver, End, Host, MAX_LINE_BYTES, Session, SessionLimits, ToolAnswer, ToolHost, ToolSpec,
+    Activity, Driver, End, Host, MAX_LINE_BYTES, OneTurn, Session, SessionLimits, ToolAnswer, ToolHost,
+    ToolSpec,
 };
 use adapters::sandbox::{Sandbox, Spec};
 use base::secret::Secret;
@@ -32,7 +33,10 @@ pub fn session() -> Session {
         attempt: 1,
         prompt: "make it so".to_owned(),
         instructions: "be brief".to_owned(),
-        model: "fake-model".to_owned(),
+        title: "SHOP-1: make it so".to_owned(),
+        model: Some("fake-model".to_owned()),
+        resume: None,
+        settings: json!({}),
         token: Secret::new(TOKEN),
         tools: vec![ToolSpec {
             name: "set_issue".to_owned(),
@@ -42,6 +46,8 @@ pub fn session() -> Session {
         limits: SessionLimits {
             max_turns: 10,
             stall: Duration::from_secs(30),
+            read: Duration::from_secs(30),
+            turn: Duration::from_secs(30),
             deadline: Duration::from_secs(60),
             max_line: MAX_LINE_BYTES,
             max_garbage_bytes: 1 << 20,
@@ -59,6 +65,7 @@ impl Driven {
         match &self.end {
             End::Failed(failure) => failure.kind.name(),
             End::Finished { .. } => "finished",
+            End::Blocked { .. } => "blocked",
             End::Interrupted => "interrupted",
         }
     }
@@ -78,7 +85,8 @@ pub async fn drive_until(
 ) -> Driven {
     let (activity, mut inbox) = mpsc::channel(4);
     let interrupt = CancellationToken::new();
-    let host = Host { tools: Arc::new(Echo), activity, interrupt: interrupt.clone() };
+    let host =
+        Host { tools: Arc::new(Echo), turns: Arc::new(OneTurn), activity, interrupt: interrupt.clone() };
     let listen = async {
         let mut told = Vec::new();
         while let Some(activity) = inbox.recv().await {

@@ -6,11 +6,9 @@ use crate::effect::{Effect, ReviewRequest, Task};
 use crate::event::Event;
 use crate::fleet::{Agent, Project};
 use crate::issue::{Issue, IssueRef, Standing};
-use crate::review::Ledger;
 use crate::step::Step;
-use crate::{Fence, IssueId, RunId, Timestamp};
+use crate::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// Everything a decision to start rests on, besides the issue or the run itself.
 #[derive(Clone, Debug)]
@@ -74,11 +72,17 @@ pub enum Refusal {
         /// The active ones.
         active: Vec<String>,
     },
-    /// Other issues come first.
-    #[error("it waits for {}", blockers.iter().map(IssueId::as_str).collect::<Vec<_>>().join(", "))]
-    Blocked {
+    /// The tracker's own rules keep it back: other issues come first, or it is somebody else's.
+    #[error("{why}")]
+    Withheld {
+        /// In the adapter's words.
+        why: String,
+    },
+    /// It lacks a label that the project asks for.
+    #[error("it lacks the label `{label}` that the project asks for")]
+    NoLabel {
         /// Which.
-        blockers: BTreeSet<IssueId>,
+        label: String,
     },
     /// All slots are taken.
     #[error("all {slots} slot(s) of the project are taken")]
@@ -157,7 +161,8 @@ impl Refusal {
             | Self::NotDue
             | Self::Claimed { .. } => true,
             Self::NotActive { .. }
-            | Self::Blocked { .. }
+            | Self::Withheld { .. }
+            | Self::NoLabel { .. }
             | Self::GaveUp { .. }
             | Self::WasStopped { .. }
             | Self::Contained { .. } => false,
@@ -169,7 +174,6 @@ impl Refusal {
 /// tracker began: an issue read before the last run's effects were performed may be out of date.
 pub fn claim(
     issue: &Issue,
-    blockers: BTreeSet<IssueId>,
     prior: Option<&Prior>,
     observed_at: Timestamp,
     facts: &Facts<'_>,
@@ -186,16 +190,13 @@ pub fn claim(
             return Err(Refusal::NotActive { state: issue.state.clone(), active: states.active.clone() });
         }
     }
-    if !blockers.is_empty() {
-        return Err(Refusal::Blocked { blockers });
+    if let Some(why) = &issue.withheld {
+        return Err(Refusal::Withheld { why: why.clone() });
     }
-    let reference = IssueRef {
-        project: facts.project.name.clone(),
-        id: issue.id.clone(),
-        identifier: issue.identifier.clone(),
-        title: issue.title.clone(),
-        version: issue.version.clone(),
-    };
+    if let Some(label) = issue.lacks(&facts.project.required_labels) {
+        return Err(Refusal::NoLabel { label: label.to_owned() });
+    }
+    let reference = IssueRef::of(facts.project.name.clone(), issue);
     // The latest run is the one that counts, also after a clock was set back.
     let after_prior = prior.map_or(now, |prior| Timestamp(prior.created_at.0.saturating_add(1)));
     let run = fresh(id, reference, facts.agent, None, now.max(after_prior));
@@ -285,22 +286,7 @@ fn may_start(identity: &Identity, facts: &Facts<'_>) -> Result<(), Refusal> {
 }
 
 fn fresh(id: RunId, issue: IssueRef, agent: &Agent, review: Option<Assignment>, now: Timestamp) -> Run {
-    Run {
-        id,
-        issue,
-        agent: agent.name.clone(),
-        team: agent.team.clone(),
-        review,
-        fence: Fence(0),
-        attempts: 0,
-        failures: 0,
-        round: 0,
-        rebases: 0,
-        phase: Phase::Waiting { due: now, why: Wait::Slot },
-        change: None,
-        ledger: Ledger::default(),
-        created_at: now,
-    }
+    Run { review, ..Run::new(id, issue, agent.name.clone(), agent.team.clone(), now) }
 }
 
 fn claimed(run: Run, purpose: String) -> Step {

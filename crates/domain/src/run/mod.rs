@@ -13,11 +13,13 @@ pub use claim::{Facts, Prior, Readiness, Refusal, claim, claim_review, resume};
 pub use outcome::{Outcome, Wait};
 pub use stepping::{AttemptEnd, Ignored, Input, Left, step};
 
+use crate::call::Usage;
 use crate::change::Change;
 use crate::containment::Identity;
+use crate::fleet::Delivery;
 use crate::issue::IssueRef;
 use crate::review::Ledger;
-use crate::{AgentName, Fence, RunId, Sha, TeamName, Timestamp};
+use crate::{AgentName, Fence, Millis, RunId, Sha, TeamName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -89,6 +91,34 @@ pub struct Run {
     pub ledger: Ledger,
     /// When it was claimed.
     pub created_at: Timestamp,
+    /// How its work reaches people; as the project had it when the run was claimed.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// What a handed-off run's workers are told of as `attempt`: 0 is the first, then it counts continuations and
+    /// retries (Symphony 4.1.5 and 12.3).
+    #[serde(default)]
+    pub retry: u32,
+    /// The agent's thread, so that a lost attempt is gone on with instead of begun anew.
+    #[serde(default)]
+    pub thread: Option<Thread>,
+    /// The folder it works in, where that is the issue's own and outlives the run.
+    #[serde(default)]
+    pub workspace: Option<String>,
+    /// Tokens that the agent reported, over the attempts that ended.
+    #[serde(default)]
+    pub tokens: Usage,
+    /// How long its ended attempts ran, together.
+    #[serde(default)]
+    pub ran: Millis,
+}
+
+/// A conversation that an agent's program keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// By the agent's own name for it.
+    pub id: String,
+    /// The agent that began it: another one cannot go on with it.
+    pub agent: AgentName,
 }
 
 /// Where a run stands, with what belongs to just that.
@@ -156,6 +186,32 @@ impl Phase {
 }
 
 impl Run {
+    /// A run of `agent` for `issue` that is about to be claimed.
+    pub fn new(id: RunId, issue: IssueRef, agent: AgentName, team: TeamName, now: Timestamp) -> Self {
+        Self {
+            id,
+            issue,
+            agent,
+            team,
+            review: None,
+            fence: Fence(0),
+            attempts: 0,
+            failures: 0,
+            round: 0,
+            rebases: 0,
+            phase: Phase::Waiting { due: now, why: Wait::Slot },
+            change: None,
+            ledger: Ledger::default(),
+            created_at: now,
+            delivery: Delivery::default(),
+            retry: 0,
+            thread: None,
+            workspace: None,
+            tokens: Usage::default(),
+            ran: Millis(0),
+        }
+    }
+
     /// What it is for.
     pub fn purpose(&self) -> Purpose {
         if self.review.is_some() { Purpose::Review } else { Purpose::Author }

@@ -2,11 +2,11 @@
 
 use domain::change::{Change, Owner};
 use domain::containment::{Containments, Mode, Order, Scope};
-use domain::fleet::{Agent, Driver, Limits, Project, RetryPolicy};
-use domain::issue::{Issue, States};
+use domain::fleet::{Agent, Driver, Project, RetryPolicy};
+use domain::issue::Issue;
 use domain::review::{Priority, Raised};
 use domain::run::{Facts, Readiness};
-use domain::{Epoch, Millis, Sha, TeamName, Timestamp};
+use domain::{Epoch, Sha, TeamName, Timestamp};
 
 pub fn sha(letter: &str) -> Sha {
     Sha::new(letter.repeat(40))
@@ -14,46 +14,22 @@ pub fn sha(letter: &str) -> Sha {
 
 pub fn project() -> Project {
     Project {
-        name: "shop".into(),
-        team: "pay".into(),
-        author: "author".into(),
         slots: 2,
-        states: States::default(),
-        branch: "main".into(),
-        landing: Default::default(),
         retry: RetryPolicy { max_attempts: 4, ..RetryPolicy::default() },
         max_rounds: 2,
+        ..Project::new("shop".into(), "pay".into(), "author".into())
     }
 }
 
 pub fn agent(name: &str, team: &str) -> Agent {
-    Agent {
-        name: name.into(),
-        team: team.into(),
-        driver: Driver::Builtin,
-        command: None,
-        model: "large".into(),
-        budget: None,
-        max_turns: 40,
-        attempt_timeout: Millis::seconds(3600),
-        stall_timeout: Millis::seconds(300),
-        limits: Limits::default(),
-    }
+    Agent { max_turns: 40, ..Agent::new(name.into(), team.into(), Driver::Builtin, "large".into()) }
 }
 
 pub fn issue(state: &str) -> Issue {
     Issue {
-        id: "SHOP-1".into(),
-        identifier: "SHOP-1".into(),
-        title: "Retries must not charge twice".into(),
-        description: String::new(),
-        state: state.into(),
         priority: Some(1),
-        labels: vec![],
-        blocked_by: vec![],
-        url: None,
         version: "v1".into(),
-        updated_at: None,
+        ..Issue::new("SHOP-1".into(), "SHOP-1", "Retries must not charge twice", state)
     }
 }
 

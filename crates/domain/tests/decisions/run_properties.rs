@@ -8,7 +8,7 @@ use domain::review::Priority;
 use domain::run::*;
 use domain::{Fence, Timestamp};
 use proptest::prelude::*;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 const HEADS: [&str; 3] = ["a", "b", "c"];
 const TEAMS: [&str; 2] = ["pay", "web"];
@@ -83,7 +83,7 @@ proptest! {
         let (project, agent) = (project(), agent("author", "pay"));
         let (none, ready) = (Containments::default(), Readiness::complete());
         let facts = facts(&project, &agent, &none, &ready, 0);
-        let first = claim(&issue("Todo"), BTreeSet::new(), None, Timestamp(0), &facts, "r".into(), Timestamp(0)).unwrap();
+        let first = claim(&issue("Todo"), None, Timestamp(0), &facts, "r".into(), Timestamp(0)).unwrap();
         let mut owed: HashSet<_> = first.effects.iter().map(|e| e.id()).collect();
         let mut run = first.run;
         let mut clean_heads = HashSet::new();
@@ -120,7 +120,7 @@ proptest! {
         let (none, ready) = (Containments::default(), Readiness::complete());
         let facts = facts(&project, &agent, &none, &ready, 0);
         let mut run =
-            claim(&issue("Todo"), BTreeSet::new(), None, Timestamp(0), &facts, "r".into(), Timestamp(0)).unwrap().run;
+            claim(&issue("Todo"), None, Timestamp(0), &facts, "r".into(), Timestamp(0)).unwrap().run;
         for (index, clean) in answers.into_iter().enumerate() {
             let now = Timestamp((index as i64 + 1) * 1_000_000_000);
             run = match fitting(&run, clean, index) {

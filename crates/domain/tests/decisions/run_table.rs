@@ -14,7 +14,7 @@ fn phases() -> Vec<Run> {
     let (project, agent) = (project(), agent("author", "pay"));
     let (none, ready) = (Containments::default(), Readiness::complete());
     let facts = facts(&project, &agent, &none, &ready, 0);
-    let starting = claim(&issue("Todo"), BTreeSet::new(), None, NOW, &facts, "r".into(), NOW).unwrap().run;
+    let starting = claim(&issue("Todo"), None, NOW, &facts, "r".into(), NOW).unwrap().run;
     let with = |phase| Run { phase, change: Some(change("a", &["pay"])), round: 1, ..starting.clone() };
     let pending = BTreeSet::from(["pay".into()]);
     vec![

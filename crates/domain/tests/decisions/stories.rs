@@ -10,7 +10,6 @@ use domain::failure::{Failure, FailureKind};
 use domain::review::Priority;
 use domain::run::*;
 use domain::step::Step;
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 #[test]
@@ -39,7 +38,7 @@ struct World {
     run: Option<Run>,
     state: String,
     version: String,
-    blockers: BTreeSet<domain::IssueId>,
+    withheld: Option<String>,
     live: u32,
     containments: Containments,
     readiness: Readiness,
@@ -51,7 +50,7 @@ fn tell(story: &str) -> String {
         run: None,
         state: "Todo".into(),
         version: "v1".into(),
-        blockers: BTreeSet::new(),
+        withheld: None,
         live: 0,
         containments: Containments::default(),
         readiness: Readiness::complete(),
@@ -81,7 +80,7 @@ impl World {
                 String::new()
             }
             ["blocked", "by", id] => {
-                self.blockers.insert((*id).into());
+                self.withheld = Some(format!("it waits for {id}"));
                 String::new()
             }
             ["the", "issue", "is", "edited"] => {
@@ -114,7 +113,8 @@ impl World {
     fn claim(&mut self) -> String {
         let (project, agent) = (project(), agent("author", "pay"));
         let facts = facts(&project, &agent, &self.containments, &self.readiness, self.live);
-        let issue = domain::issue::Issue { version: self.version.clone(), ..issue(&self.state) };
+        let (version, withheld) = (self.version.clone(), self.withheld.clone());
+        let issue = domain::issue::Issue { version, withheld, ..issue(&self.state) };
         let prior = self.run.as_ref().map(|run| Prior {
             run: run.id.clone(),
             outcome: run.outcome().cloned(),
@@ -124,8 +124,7 @@ impl World {
             lifted: false,
         });
         let id = if prior.is_some() { "run-2" } else { "run-1" };
-        let answer =
-            claim(&issue, self.blockers.clone(), prior.as_ref(), self.now, &facts, id.into(), self.now);
+        let answer = claim(&issue, prior.as_ref(), self.now, &facts, id.into(), self.now);
         self.take(answer.map_err(|refusal| refusal.to_string()))
     }
 

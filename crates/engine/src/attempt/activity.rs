@@ -146,8 +146,13 @@ fn shortened(activity: &Activity) -> String {
         Activity::Garbage { total_bytes, start } => Activity::Garbage { total_bytes, start: cut(&start) },
         Activity::Retrying { why } => Activity::Retrying { why: cut(&why) },
         Activity::Declined { what } => Activity::Declined { what: cut(&what) },
+        Activity::Noticed { event, text } => Activity::Noticed { event, text: cut(&text) },
+        // Too large to be of use; the next one may not be.
+        Activity::RateLimits { .. } => Activity::RateLimits { limits: serde_json::Value::Null },
         other @ (Activity::Spawned { .. }
         | Activity::Started { .. }
+        | Activity::TurnStarted { .. }
+        | Activity::TurnEnded { .. }
         | Activity::Turn { .. }
         | Activity::ToolCalled { .. }
         | Activity::Usage { .. }) => other,
@@ -159,6 +164,10 @@ fn kind(activity: &Activity) -> &'static str {
     match activity {
         Activity::Spawned { .. } => "spawned",
         Activity::Started { .. } => "started",
+        Activity::TurnStarted { .. } => "turn_started",
+        Activity::TurnEnded { .. } => "turn_ended",
+        Activity::RateLimits { .. } => "rate_limits",
+        Activity::Noticed { .. } => "noticed",
         Activity::Turn { .. } => "turn",
         Activity::Said { .. } => "said",
         Activity::Ran { .. } => "ran",

@@ -20,13 +20,14 @@ use crate::Engine;
 use activity::Recorder;
 use adapters::agent::builtin::Builtin;
 use adapters::agent::codex::Codex;
-use adapters::agent::{self, End, Host};
+use adapters::agent::{self, End, Host, OneTurn};
 use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
 use domain::effect::Task;
 use domain::failure::{Failure, FailureKind};
 use domain::fleet::Driver;
 use domain::run::{AttemptEnd, Run};
 use session::Prepared;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Works on `task` to the agent's end.
@@ -44,6 +45,7 @@ pub(crate) async fn live(engine: &Engine, run: &Run, task: &Task) -> AttemptEnd 
             review: prepared.review(),
         },
         End::Failed(failure) => AttemptEnd::Failed(failure),
+        End::Blocked { question } => AttemptEnd::Failed(Failure::new(FailureKind::Protocol, question)),
         End::Interrupted => {
             AttemptEnd::Failed(Failure::new(FailureKind::Lost, "the attempt was interrupted"))
         }
@@ -68,7 +70,12 @@ async fn drive(
         Err(error) => return failed(FailureKind::Sandbox, format!("the way to the gateway: {error}")),
     };
     let (activity, seen) = tokio::sync::mpsc::channel(activity::QUEUE);
-    let host = Host { tools: prepared.tools.clone(), activity, interrupt: interrupt.clone() };
+    let host = Host {
+        tools: prepared.tools.clone(),
+        turns: Arc::new(OneTurn),
+        activity,
+        interrupt: interrupt.clone(),
+    };
     let recorder = Recorder::new(engine.clone(), run.clone(), cancel.clone());
     let recording = recorder.record(seen);
     let agent = async {

@@ -22,6 +22,8 @@ use std::time::Duration;
 
 /// How much longer than its attempt a token lives: the last call may be in flight.
 const TOKEN_GRACE: Duration = Duration::from_secs(60);
+/// How long an agent may take to answer its protocol's requests (Symphony 5.3.6 has 5 s; a cold start takes longer).
+const READ_PATIENCE: Duration = Duration::from_secs(30);
 
 /// An attempt, ready to be driven.
 pub(super) struct Prepared {
@@ -79,10 +81,13 @@ pub(super) async fn prepare(engine: &Engine, run: &Run, task: &Task) -> Result<P
     };
     let session = Session {
         run: run.id.to_string(),
+        title: format!("{}: {}", issue.identifier, issue.title),
         attempt: run.attempts,
         prompt: assignment.prompt,
         instructions: assignment.instructions.to_owned(),
-        model: agent.model.to_string(),
+        model: Some(agent.model.to_string()),
+        resume: None,
+        settings: serde_json::json!({}),
         token: mint(engine, run, agent).await?,
         tools: assignment.specs,
         limits: session_limits(agent),
@@ -102,8 +107,8 @@ pub(super) async fn prepare(engine: &Engine, run: &Run, task: &Task) -> Result<P
 /// The issue as it reads now; a person may have changed it since it was claimed.
 async fn issue(engine: &Engine, source: &ProjectSource, run: &Run) -> Result<Issue, Failure> {
     let IssueRef { project, id, identifier, .. } = &run.issue;
-    let why = match source.tracker.fetch(std::slice::from_ref(id)).await {
-        Ok(fetched) => match fetched.issues.into_iter().next() {
+    let why = match source.tracker.fetch_by_ids(std::slice::from_ref(id)).await {
+        Ok(issues) => match issues.into_iter().next() {
             Some(issue) => return Ok(issue),
             None => format!("the tracker does not show {identifier} now"),
         },
@@ -146,6 +151,8 @@ fn session_limits(agent: &Agent) -> SessionLimits {
     SessionLimits {
         max_turns: agent.max_turns,
         stall: Duration::from_millis(agent.stall_timeout.0),
+        read: READ_PATIENCE,
+        turn: Duration::from_millis(agent.stall_timeout.0),
         deadline: Duration::from_millis(agent.attempt_timeout.0),
         max_line: MAX_LINE_BYTES,
         max_garbage_bytes: MAX_GARBAGE_BYTES,

@@ -4,10 +4,11 @@
 
 use adapters::agent::{ToolAnswer, ToolHost, ToolSpec};
 use adapters::forge::git::{GitForge, Source};
-use adapters::tracker::files::FilesTracker;
 use adapters::tracker::tool::{self, ToolCall};
+use adapters::tracker::{Mark, ToolContext, Tracker};
+use domain::issue::Issue;
 use domain::review::{self, Place, Raised};
-use domain::{AgentName, IssueId, Sha};
+use domain::{AgentName, Sha, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,8 +16,9 @@ use std::sync::{Arc, Mutex};
 
 /// An author's tools: comment on its issue, and move it between states that are not terminal.
 pub(crate) struct AuthorTools {
-    pub(crate) tracker: Arc<FilesTracker>,
-    pub(crate) issue: IssueId,
+    pub(crate) tracker: Arc<dyn Tracker>,
+    pub(crate) issue: Issue,
+    pub(crate) mark: Mark,
     pub(crate) agent: AgentName,
     /// States it may move the issue to; never a terminal one, the landing does that.
     pub(crate) open_to_agents: Vec<String>,
@@ -25,31 +27,21 @@ pub(crate) struct AuthorTools {
 
 impl AuthorTools {
     pub(crate) fn specs() -> Vec<ToolSpec> {
-        vec![ToolSpec {
-            name: tool::NAME.to_owned(),
-            description: tool::DESCRIPTION.to_owned(),
-            input_schema: serde_json::from_str(tool::SCHEMA).unwrap_or(Value::Null),
-        }]
+        vec![tool::spec()]
     }
 
     async fn answer(&self, name: &str, arguments: Value) -> Result<String, String> {
         if name != tool::NAME {
             return Err(format!("there is no tool `{name}`"));
         }
-        match ToolCall::parse(&arguments, &self.open_to_agents).map_err(|e| e.to_string())? {
-            ToolCall::Comment { text } => {
-                let at = self.clock.now_us();
-                self.tracker
-                    .comment(&self.issue, self.agent.as_str(), &text, domain::Timestamp(at))
-                    .await
-                    .map_err(|e| base::error::chain(&e))?;
-                Ok("commented".to_owned())
-            }
-            ToolCall::Move { state } => {
-                self.tracker.move_to(&self.issue, &state).await.map_err(|e| base::error::chain(&e))?;
-                Ok(format!("moved to {state}"))
-            }
-        }
+        let call = ToolCall::parse(&arguments, &self.open_to_agents).map_err(|e| e.to_string())?;
+        let context = ToolContext {
+            issue: self.issue.clone(),
+            mark: self.mark.clone(),
+            author: self.agent.to_string(),
+            now: Timestamp(self.clock.now_us()),
+        };
+        tool::perform(&*self.tracker, call, &context).await
     }
 }
 

@@ -1,12 +1,13 @@
 //! The tracker's issues against the runs: what is ready is claimed, what left is let go.
 
 use crate::Engine;
+use adapters::tracker;
 use domain::fleet::Project;
 use domain::issue::{self, Issue, Standing, States};
 use domain::run::review_id;
 use domain::run::{self, Input, Left, Phase, Readiness, Refusal};
 use domain::{AgentName, IssueId, ProjectName, RunId, Timestamp};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use store::run::{Base, StoredRun};
 use store::step::Commit;
 
@@ -35,36 +36,72 @@ impl Board {
 
     /// Reads the tracker. One that cannot be read keeps what was known, and nothing is let go.
     pub(super) async fn read(&mut self, engine: &Engine) {
-        let Some(source) = engine.0.setup.sources.get(&self.project) else { return };
         let observed_at = engine.now();
-        let listing = match source.tracker.list().await {
-            Ok(listing) => listing,
-            Err(error) => {
-                engine.trouble(&self.project, Some(base::error::chain(&error)));
-                return;
-            }
-        };
-        let trouble = (!listing.problems.is_empty())
-            .then(|| listing.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
-        // With a file that cannot be read, an issue that is not listed may still be there.
-        let complete = listing.problems.is_empty();
-        engine.trouble(&self.project, trouble);
+        if let Err(error) = self.try_read(engine, observed_at).await {
+            engine.trouble(&self.project, Some(base::error::chain(&error)));
+        }
+    }
+
+    async fn try_read(&mut self, engine: &Engine, observed_at: Timestamp) -> Result<(), tracker::Error> {
+        let Some(source) = engine.0.setup.sources.get(&self.project) else { return Ok(()) };
+        let Some(project) = engine.0.setup.project(&self.project) else { return Ok(()) };
+        let listing = source.tracker.fetch_by_states(&project.states.active).await?;
+        let asked = self.not_listed(engine, project, &listing.issues).await;
+        let refreshed = source.tracker.fetch_by_ids(&asked).await;
+        // With a record that cannot be read, the listing is still good, and nothing is let go.
+        let told = refreshed.as_ref().err().map(|error| base::error::chain(error));
+        let troubles: Vec<String> = listing.problems.into_iter().chain(told).collect();
+        engine.trouble(&self.project, (!troubles.is_empty()).then(|| troubles.join("; ")));
         self.issues = listing.issues;
         self.observed_at = observed_at;
         issue::sort_for_dispatch(&mut self.issues);
-        if let Err(error) = engine.0.store.observe_issues(&self.project, &self.issues, observed_at).await {
-            tracing::error!(error = base::error::chain(&error), "cannot remember the tracker's issues");
-        }
-        if let Err(error) = self.let_go(engine, complete).await {
+        let Ok(refreshed) = refreshed else {
+            self.remember(engine, &[], &[]).await;
+            return Ok(());
+        };
+        let there: HashSet<&IssueId> = refreshed.iter().map(|issue| &issue.id).collect();
+        let gone: Vec<IssueId> = asked.iter().filter(|id| !there.contains(id)).cloned().collect();
+        self.remember(engine, &refreshed, &gone).await;
+        if let Err(error) = self.let_go(engine, &refreshed, &gone).await {
             tracing::error!(error = base::error::chain(&error), "cannot let go of issues");
+        }
+        Ok(())
+    }
+
+    /// What was active when it was seen last, or is being worked on, and is not among `listed`: it left, and where to
+    /// is to be asked.
+    async fn not_listed(&self, engine: &Engine, project: &Project, listed: &[Issue]) -> Vec<IssueId> {
+        let listed: HashSet<&IssueId> = listed.iter().map(|issue| &issue.id).collect();
+        let store = &engine.0.store;
+        let seen = store.issue_states(&self.project).await.unwrap_or_default();
+        let active = seen.into_iter().filter(|(_, state)| project.states.standing(state) == Standing::Active);
+        let open = store.open_runs().await.unwrap_or_default().into_iter().map(|stored| stored.run);
+        let worked_on = open
+            .filter(|run| run.issue.project == self.project && run.review.is_none())
+            .map(|run| run.issue.id);
+        let asked: BTreeSet<IssueId> = active.map(|(id, _)| id).chain(worked_on).collect();
+        asked.into_iter().filter(|id| !listed.contains(id)).collect()
+    }
+
+    async fn remember(&self, engine: &Engine, left: &[Issue], gone: &[IssueId]) {
+        let seen: Vec<Issue> = self.issues.iter().chain(left).cloned().collect();
+        let store = &engine.0.store;
+        if let Err(error) = store.observe_issues(&self.project, &seen, gone, self.observed_at).await {
+            tracing::error!(error = base::error::chain(&error), "cannot remember the tracker's issues");
         }
     }
 
     /// Ends the author runs of issues that are no longer to be worked on.
-    async fn let_go(&mut self, engine: &Engine, complete: bool) -> Result<(), store::Error> {
+    async fn let_go(
+        &mut self,
+        engine: &Engine,
+        left: &[Issue],
+        gone: &[IssueId],
+    ) -> Result<(), store::Error> {
         let Some(project) = engine.0.setup.project(&self.project) else { return Ok(()) };
         let mut missing = HashSet::new();
-        let issues: HashMap<&IssueId, &Issue> = self.issues.iter().map(|issue| (&issue.id, issue)).collect();
+        let issues: HashMap<&IssueId, &Issue> =
+            self.issues.iter().chain(left).map(|issue| (&issue.id, issue)).collect();
         for stored in engine.0.store.open_runs().await? {
             let run = &stored.run;
             let ours = run.issue.project == self.project && run.review.is_none();
@@ -73,14 +110,17 @@ impl Board {
                 continue;
             }
             let found = issues.get(&run.issue.id).copied();
-            if found.is_none() && complete {
+            if found.is_none() {
+                if !gone.contains(&run.issue.id) {
+                    continue;
+                }
                 missing.insert(run.issue.id.clone());
                 // git and editors replace a file by removing it first: gone is what is gone at the next look, too.
                 if !self.missing.contains(&run.issue.id) {
                     continue;
                 }
             }
-            if let Some(left) = left(found, &project.states, complete) {
+            if let Some(left) = standing_left(found, &project.states) {
                 engine.submit(&run.id, Input::IssueLeft(left)).await?;
             }
         }
@@ -98,12 +138,8 @@ impl Board {
     async fn try_claim(&mut self, engine: &Engine) -> Result<(), store::Error> {
         let Some(project) = engine.0.setup.project(&self.project).cloned() else { return Ok(()) };
         let open = engine.0.store.open_runs().await?;
-        let round = Round {
-            over: issue::over(&self.issues, &project.states),
-            claimed: claimed(&open, &self.project),
-            owed: self.work_owed(engine, &open),
-            project,
-        };
+        let round =
+            Round { claimed: claimed(&open, &self.project), owed: self.work_owed(engine, &open), project };
         let mut refusals = BTreeMap::new();
         let mut full = engine.0.store.live(&self.project).await? + round.owed >= round.project.slots;
         for issue in &self.issues {
@@ -169,11 +205,10 @@ impl Board {
             };
             facts.live += round.owed;
             let prior = engine.0.store.prior(&project.name, &issue.id, &facts.containments).await?;
-            let blockers = issue::open_blockers(issue, &round.over);
             let id = RunId::new(engine.0.setup.outside.ids.next());
             let now = engine.now();
             let lent = facts.facts();
-            let step = match run::claim(issue, blockers, prior.as_ref(), self.observed_at, &lent, id, now) {
+            let step = match run::claim(issue, prior.as_ref(), self.observed_at, &lent, id, now) {
                 Ok(step) => step,
                 Err(refusal) => return Ok(Some(refusal)),
             };
@@ -207,8 +242,6 @@ impl Board {
 /// What one look at a project's issues rests on, read once for all of them.
 struct Round<'a> {
     project: Project,
-    /// Issues that block no other.
-    over: HashSet<&'a IssueId>,
     /// Issues that are being worked on.
     claimed: HashMap<&'a IssueId, &'a RunId>,
     /// Slots that begun work waits for.
@@ -230,13 +263,12 @@ fn claimed<'a>(open: &'a [StoredRun], project: &ProjectName) -> HashMap<&'a Issu
 }
 
 /// Why a run's issue is no longer to be worked on, if so.
-fn left(found: Option<&Issue>, states: &States, complete: bool) -> Option<Left> {
-    match found.map(|issue| (states.standing(&issue.state), issue.state.clone())) {
-        Some((Standing::Active, _)) => None,
-        Some((Standing::Terminal, state)) => Some(Left::Over(state)),
-        Some((Standing::Parked, state)) => Some(Left::Parked(state)),
-        None if complete => Some(Left::Gone),
-        None => None,
+fn standing_left(found: Option<&Issue>, states: &States) -> Option<Left> {
+    let Some(issue) = found else { return Some(Left::Gone) };
+    match states.standing(&issue.state) {
+        Standing::Active => None,
+        Standing::Terminal => Some(Left::Over(issue.state.clone())),
+        Standing::Parked => Some(Left::Parked(issue.state.clone())),
     }
 }
 

@@ -3,16 +3,11 @@
 use super::section::{Given, Reader, Section};
 use super::units::{duration, processors, size};
 use domain::budget::Limit;
-use domain::fleet::{Agent, Driver, Limits};
-use domain::{AgentName, Millis, ModelName, TeamName};
+use domain::fleet::{
+    Agent, DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_MAX_TURNS, DEFAULT_STALL_TIMEOUT, Driver, Limits,
+};
+use domain::{AgentName, ModelName, TeamName};
 use std::collections::BTreeMap;
-
-/// Model turns of an attempt unless the agent says otherwise: a long task, not a loop.
-pub const DEFAULT_MAX_TURNS: u32 = 100;
-/// An attempt's time unless the agent says otherwise (Symphony 5.3.6 gives a turn one hour).
-pub const DEFAULT_ATTEMPT_TIMEOUT: Millis = Millis::seconds(3600);
-/// Silence that counts as stalled unless the agent says otherwise (Symphony 5.3.6).
-pub const DEFAULT_STALL_TIMEOUT: Millis = Millis::seconds(300);
 
 /// An agent with where its parts stand.
 #[derive(Clone, Debug)]

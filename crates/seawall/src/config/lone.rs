@@ -1,6 +1,5 @@
 //! A WORKFLOW.md alone: what Symphony's users have. One team, an author, a reviewer, and careful defaults.
 
-use super::agents::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_MAX_TURNS, DEFAULT_STALL_TIMEOUT};
 use super::problem::{Problem, Report, Severity};
 use super::providers::{ANY_MODEL, default_openai};
 use super::workflow::Front;
@@ -9,7 +8,7 @@ use base::env::Env;
 use base::secret::Secret;
 use domain::budget::Limit;
 use domain::call::Price;
-use domain::fleet::{Agent, Driver, Fleet, Limits, Team};
+use domain::fleet::{Agent, Driver, Fleet, Team};
 use domain::{AgentName, MicroUsd, ModelName, TeamName};
 use gateway::Route;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,16 +94,8 @@ fn config(
 fn fleet(project: &domain::fleet::Project, model: &str, front: &Front) -> Fleet {
     let limit = |text: &str| Limit::parse(text).ok();
     let agent = |name: &str| Agent {
-        name: AgentName::new(name),
-        team: TeamName::new(TEAM),
-        driver: Driver::Codex,
-        command: None,
-        model: ModelName::new(model),
         budget: limit(RUN_BUDGET),
-        max_turns: DEFAULT_MAX_TURNS,
-        attempt_timeout: DEFAULT_ATTEMPT_TIMEOUT,
-        stall_timeout: DEFAULT_STALL_TIMEOUT,
-        limits: Limits::default(),
+        ..Agent::new(AgentName::new(name), TeamName::new(TEAM), Driver::Codex, ModelName::new(model))
     };
     let mut author = agent(AUTHOR);
     front.apply(&mut author, super::agents::Says::default());

@@ -7,17 +7,13 @@ use super::workflow::{self, Front};
 use super::{remote, trackers};
 use base::env::Env;
 use domain::change::Landing;
-use domain::fleet::{Project, RetryPolicy};
+use domain::fleet::{DEFAULT_MAX_ROUNDS, DEFAULT_SLOTS, Project, RetryPolicy};
 use domain::{AgentName, Millis, ProjectName, TeamName};
 use knowledge::workflow::Template;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Attempts of a project that may live at once unless somebody says otherwise (Symphony 5.3.5).
-pub const DEFAULT_SLOTS: u32 = 10;
-/// Review rounds before a person must decide.
-pub const DEFAULT_MAX_ROUNDS: u32 = 3;
 /// How often a tracker is read unless somebody says otherwise (Symphony 5.3.2).
 pub const DEFAULT_POLL: Millis = Millis::seconds(30);
 
@@ -98,15 +94,17 @@ fn one(name: &Given<String>, section: &Section<'_>, reader: &Reader<'_>) -> Opti
     let source =
         Source { workflow: file, issues, remote, prompt: Arc::new(prompt), poll: says.poll_or(&merged) };
     let project = Project {
-        name: ProjectName::new(&name.value),
-        team: TeamName::new(&team.as_ref()?.value),
-        author: AgentName::new(&author.value),
         slots: policy.slots,
         states,
         branch: branch.unwrap_or_else(|| "main".to_owned()),
         landing: merged.pick(says.landing.as_ref(), front.landing).unwrap_or_default(),
         retry: policy.retry,
         max_rounds: policy.max_rounds,
+        ..Project::new(
+            ProjectName::new(&name.value),
+            TeamName::new(&team.as_ref()?.value),
+            AgentName::new(&author.value),
+        )
     };
     Some(Stated { project, source, team: team?, author, front })
 }
@@ -242,9 +240,6 @@ pub fn lone(
         poll: front.poll.unwrap_or(DEFAULT_POLL),
     };
     let project = Project {
-        name: ProjectName::new(project_name(&root)),
-        team: TeamName::new(team),
-        author: AgentName::new(author),
         slots: small(front.slots, DEFAULT_SLOTS),
         states: trackers::states(&front),
         branch: front
@@ -260,6 +255,7 @@ pub fn lone(
             ..default
         },
         max_rounds: small(front.max_rounds, DEFAULT_MAX_ROUNDS),
+        ..Project::new(ProjectName::new(project_name(&root)), TeamName::new(team), AgentName::new(author))
     };
     Ok((project, source, front))
 }

@@ -7,9 +7,9 @@ use super::projects::Projects;
 use base::env::Env;
 use domain::change::Landing;
 use domain::fleet::Agent;
-use domain::issue::Issue;
+use domain::issue::{Blocker, Issue};
 use domain::{Millis, Timestamp};
-use knowledge::workflow::{Error, Template, Workflow};
+use knowledge::workflow::{Error, Template, Workflow, issue_view};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -118,20 +118,24 @@ pub fn read(file: &Path, env: &Env) -> Result<(Front, Template), Vec<Problem>> {
 
 /// An issue with every field that an agent's prompt may name.
 fn sample() -> Value {
-    let issue = Issue {
-        id: "SAMPLE-1".into(),
-        identifier: "SAMPLE-1".to_owned(),
-        title: "A title".to_owned(),
-        description: "A description".to_owned(),
-        state: "Todo".to_owned(),
+    let blocker = Blocker {
+        id: Some("SAMPLE-0".into()),
+        identifier: Some("SAMPLE-0".to_owned()),
+        state: Some("Todo".to_owned()),
+    };
+    issue_view(&Issue {
+        description: Some("A description".to_owned()),
         priority: Some(1),
         labels: vec!["a label".to_owned()],
-        blocked_by: vec!["SAMPLE-0".into()],
+        blocked_by: vec![blocker],
+        branch_name: Some("sample-1".to_owned()),
+        assignee_id: Some("somebody".to_owned()),
+        native_ref: Some(serde_json::json!({})),
         url: Some("https://example.invalid/1".to_owned()),
-        version: "1".to_owned(),
+        created_at: Some(Timestamp(0)),
         updated_at: Some(Timestamp(0)),
-    };
-    serde_json::to_value(issue).unwrap_or_default()
+        ..Issue::new("SAMPLE-1".into(), "SAMPLE-1", "A title", "Todo")
+    })
 }
 
 struct Reading<'a> {

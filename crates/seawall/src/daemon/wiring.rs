@@ -3,6 +3,7 @@
 use crate::config::{Config, StoreUrl};
 use adapters::tracker::files::FilesTracker;
 use base::secret::Secret;
+use domain::ProjectName;
 use engine::{Outside, Setup, Source};
 use gateway::Limits;
 use std::io;
@@ -36,15 +37,22 @@ pub(super) fn gateway(config: &Config) -> gateway::Config {
 
 /// The engine's own view.
 pub(super) fn setup(config: &Config, gateway: SocketAddr, outside: Outside) -> io::Result<Setup> {
-    let source = |project: &crate::config::ProjectSource| Source {
-        tracker: Arc::new(FilesTracker::new(project.issues.clone())),
+    let terminal = |name: &ProjectName| {
+        config.fleet.projects.get(name).map_or(&[][..], |project| project.states.terminal.as_slice())
+    };
+    let source = |name: &ProjectName, project: &crate::config::ProjectSource| Source {
+        tracker: Arc::new(FilesTracker::new(project.issues.clone(), terminal(name))),
         remote: project.remote.clone(),
         prompt: project.prompt.clone(),
         poll: project.poll,
     };
     Ok(Setup {
         fleet: config.fleet.clone(),
-        sources: config.projects.iter().map(|(name, project)| (name.clone(), source(project))).collect(),
+        sources: config
+            .projects
+            .iter()
+            .map(|(name, project)| (name.clone(), source(name, project)))
+            .collect(),
         state_dir: config.state_dir.clone(),
         gateway,
         sandbox_floor: config.sandbox.require,

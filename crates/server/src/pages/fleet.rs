@@ -78,7 +78,8 @@ fn worth_showing(decisions: Vec<DecisionRow>) -> Vec<DecisionRow> {
         Refusal::Claimed { .. } | Refusal::Finishing { .. } | Refusal::NotActive { .. } | Refusal::NotDue => {
             false
         }
-        Refusal::Blocked { .. }
+        Refusal::Withheld { .. }
+        | Refusal::NoLabel { .. }
         | Refusal::NoSlot { .. }
         | Refusal::GaveUp { .. }
         | Refusal::WasStopped { .. }

@@ -71,7 +71,7 @@ async fn listen(talk: &mut Conversation, session: &Session) -> Result<String, Fa
         key: key.expose().to_owned(),
         prompt: session.prompt.clone(),
         instructions: session.instructions.clone(),
-        model: session.model.clone(),
+        model: session.model.clone().unwrap_or_default(),
         token: session.token.expose().to_owned(),
         socket: talk.inside().gateway_socket.clone(),
         workspace: talk.inside().workspace.clone(),
@@ -123,6 +123,7 @@ fn ended(end: End) -> Result<String, Failure> {
     match end {
         End::Finished { summary } => Ok(summary),
         End::Failed(failure) => Err(failure),
+        End::Blocked { question } => Err(protocol(&format!("it has nobody to ask, and asked: {question}"))),
         // Only the host interrupts; that it did is known on this side.
         End::Interrupted => Err(Failure::new(FailureKind::Protocol, "it ended as if interrupted")),
     }

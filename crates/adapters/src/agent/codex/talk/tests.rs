@@ -10,7 +10,10 @@ fn talk() -> Talk {
         attempt: 1,
         prompt: "do".to_owned(),
         instructions: String::new(),
-        model: "m".to_owned(),
+        title: "T".to_owned(),
+        model: Some("m".to_owned()),
+        resume: None,
+        settings: json!({}),
         token: Secret::new("t"),
         tools: vec![ToolSpec {
             name: "issue".to_owned(),
@@ -20,6 +23,8 @@ fn talk() -> Talk {
         limits: SessionLimits {
             max_turns: 2,
             stall: Duration::from_secs(1),
+            read: Duration::from_secs(1),
+            turn: Duration::from_secs(1),
             deadline: Duration::from_secs(1),
             max_line: 100,
             max_garbage_bytes: 100,
