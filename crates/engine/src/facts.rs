@@ -4,9 +4,10 @@ use crate::Engine;
 use adapters::agent::codex::Codex;
 use domain::containment::Containments;
 use domain::fleet::{Agent, Driver, Project};
-use domain::run::{Facts, Readiness};
+use domain::run::{Facts, Readiness, Refusal};
 use domain::{AgentName, ProjectName};
 use store::Error;
+use store::run::Live;
 use store::step::Guards;
 
 /// Facts with their owners; [`Loaded::facts`] lends them out.
@@ -15,7 +16,8 @@ pub(crate) struct Loaded {
     pub(crate) agent: Agent,
     pub(crate) containments: Containments,
     pub(crate) readiness: Readiness,
-    pub(crate) live: u32,
+    pub(crate) live: Live,
+    pub(crate) share: Result<(), Refusal>,
     /// What must not have changed when the decision is committed.
     pub(crate) guards: Guards,
 }
@@ -26,7 +28,9 @@ impl Loaded {
             project: &self.project,
             agent: &self.agent,
             containments: &self.containments,
-            live: self.live,
+            live: self.live.all,
+            live_by_state: &self.live.authors_by_state,
+            share: self.share.clone(),
             readiness: &self.readiness,
         }
     }
@@ -39,7 +43,8 @@ impl Engine {
         project: &ProjectName,
         agent: &AgentName,
     ) -> Result<Option<Loaded>, Error> {
-        let (Some(project), Some(agent)) = (self.0.setup.project(project), self.0.setup.agent(agent)) else {
+        let registered = self.registered();
+        let (Some(project), Some(agent)) = (registered.project(project), registered.agent(agent)) else {
             return Ok(None);
         };
         let read = self.0.store.start_facts(&project.name).await?;
@@ -49,6 +54,7 @@ impl Engine {
             containments: read.containments,
             readiness: self.readiness_of(agent),
             live: read.live,
+            share: self.share_of(&project.name).await?,
             guards: read.guards,
         }))
     }

@@ -15,25 +15,28 @@ pub mod order;
 mod perform;
 mod reconcile;
 pub mod setup;
+mod share;
 mod start;
 mod submit;
 mod tenure;
 mod wake;
 
 pub use kill_plane::KillPlane;
-pub use setup::{Outside, Setup, Source, killd_dir, killd_socket};
+pub use setup::{Handoff, Outside, Preflight, Registered, Settled, Setup, Source, killd_dir, killd_socket};
 pub use start::StartError;
 
 use adapters::forge::git::GitForge;
 use adapters::sandbox::Sandbox;
 use attempt::LiveAttempts;
+pub use attempt::Telemetry;
 use base::secret::Secret;
 use base::tasks::Tasks;
 use domain::{EffectId, OrderId, ProjectName, RunId, Timestamp};
 use key::SigningKey;
 use perform::Held;
+use share::Shares;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::Store;
 use wake::Wake;
 
@@ -43,6 +46,8 @@ pub struct Engine(Arc<Inner>);
 
 pub(crate) struct Inner {
     setup: Setup,
+    /// The latest of what was registered.
+    registered: RwLock<Arc<Registered>>,
     store: Store,
     sandbox: Sandbox,
     forge: GitForge,
@@ -59,6 +64,8 @@ pub(crate) struct Inner {
     held: Held,
     /// Tokens that orders revoked, the latest last: a drill replays them to show that they are refused.
     revoked: Mutex<VecDeque<(OrderId, RunId, Secret)>>,
+    /// Who may start what when slots are shared.
+    shares: Shares,
     /// Something is owed that was not before.
     owed: Wake,
     /// A slot became free, or a wait is over.
@@ -79,9 +86,26 @@ impl Engine {
         self.0.refresh.wake();
     }
 
+    /// Replaces what is registered: from now on decisions and starts rest on it. Projects that were not there at
+    /// start are looked at after the next one.
+    pub fn register(&self, registered: Registered) {
+        *self.0.registered.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(registered);
+        self.0.refresh.wake();
+        self.0.due.wake();
+    }
+
+    pub(crate) fn registered(&self) -> Arc<Registered> {
+        self.0.registered.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The kill plane.
     pub fn kill_plane(&self) -> &KillPlane {
         &self.0.kill_plane
+    }
+
+    /// What each attempt that lives in this process reported so far.
+    pub fn telemetry(&self) -> Vec<(RunId, Telemetry)> {
+        self.0.live.telemetry()
     }
 
     /// The isolation that agents get here.
@@ -92,6 +116,11 @@ impl Engine {
     /// What is wrong with each project's tracker, if anything is.
     pub fn troubles(&self) -> BTreeMap<ProjectName, String> {
         self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every run that is not over.
+    pub(crate) async fn open_runs(&self) -> Result<Vec<store::run::StoredRun>, store::Error> {
+        self.0.store.open_runs().await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

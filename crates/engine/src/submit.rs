@@ -38,7 +38,7 @@ impl Engine {
     ) -> Result<Option<Step>, Error> {
         loop {
             let Some(stored) = self.0.store.run(id).await? else { return Ok(None) };
-            let project = self.0.setup.project_or_last_rites(&stored.run.issue.project);
+            let project = self.registered().project_or_last_rites(&stored.run.issue.project);
             let now = self.now();
             let step = match run::step(&stored.run, input.clone(), &project, now) {
                 Ok(step) => step,

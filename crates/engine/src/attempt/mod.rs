@@ -10,56 +10,65 @@ mod live;
 pub(crate) mod prompt;
 mod reviewer;
 mod session;
+mod telemetry;
 pub(crate) mod tools;
+mod turns;
 mod walls;
+pub(crate) mod work;
 
-pub(crate) use live::LiveAttempts;
+pub(crate) use live::{LiveAttempts, Place};
+pub use telemetry::Telemetry;
 pub(crate) use walls::sandbox_name;
 
 use crate::Engine;
 use activity::Recorder;
 use adapters::agent::builtin::Builtin;
 use adapters::agent::codex::Codex;
-use adapters::agent::{self, End, Host, OneTurn};
+use adapters::agent::{self, End, Host};
 use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
+use domain::Millis;
 use domain::effect::Task;
 use domain::failure::{Failure, FailureKind};
 use domain::fleet::Driver;
-use domain::run::{AttemptEnd, Run};
+use domain::run::{AttemptEnd, Run, Spent};
 use session::Prepared;
-use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
+use std::sync::PoisonError;
 
-/// Works on `task` to the agent's end.
-pub(crate) async fn live(engine: &Engine, run: &Run, task: &Task) -> AttemptEnd {
+/// Works on `task` to the agent's end. Also what it came to.
+pub(crate) async fn live(engine: &Engine, run: &Run, task: &Task) -> (AttemptEnd, Spent) {
     let prepared = match session::prepare(engine, run, task).await {
         Ok(prepared) => prepared,
-        Err(failure) => return AttemptEnd::Failed(failure),
+        Err(failure) => return (AttemptEnd::Failed(failure), Spent::default()),
     };
-    let entry = engine.0.live.enter(run.identity(), run.fence, prepared.session.token.clone());
-    let end = drive(engine, run, &prepared, &entry.interrupt, &entry.cancel).await;
-    drop(entry);
-    match end {
+    let place = engine.0.live.enter(run.identity(), run.fence, prepared.session.token.clone());
+    let end = drive(engine, run, &prepared, &place).await;
+    let spent = spent(engine, &place);
+    drop(place);
+    prepared.clear_up(engine, run).await;
+    let end = match end {
         End::Finished { summary } => AttemptEnd::Finished {
             summary: prompt::clip(&summary, 500).to_owned(),
             review: prepared.review(),
         },
         End::Failed(failure) => AttemptEnd::Failed(failure),
-        End::Blocked { question } => AttemptEnd::Failed(Failure::new(FailureKind::Protocol, question)),
+        End::Blocked { question } => {
+            AttemptEnd::Blocked { question: prompt::clip(&question, 2_000).to_owned() }
+        }
         End::Interrupted => {
             AttemptEnd::Failed(Failure::new(FailureKind::Lost, "the attempt was interrupted"))
         }
-    }
+    };
+    (end, spent)
+}
+
+fn spent(engine: &Engine, place: &Place) -> Spent {
+    let told = place.telemetry.lock().unwrap_or_else(PoisonError::into_inner);
+    let ran = told.started_at.map_or(Millis(0), |started| engine.now().since(started));
+    Spent { tokens: told.tokens, ran }
 }
 
 /// Runs the agent under everything that may end it.
-async fn drive(
-    engine: &Engine,
-    run: &Run,
-    prepared: &Prepared,
-    interrupt: &CancellationToken,
-    cancel: &CancellationToken,
-) -> End {
+async fn drive(engine: &Engine, run: &Run, prepared: &Prepared, place: &Place) -> End {
     let driver = match driver(engine, prepared) {
         Ok(driver) => driver,
         Err(failure) => return End::Failed(failure),
@@ -72,17 +81,17 @@ async fn drive(
     let (activity, seen) = tokio::sync::mpsc::channel(activity::QUEUE);
     let host = Host {
         tools: prepared.tools.clone(),
-        turns: Arc::new(OneTurn),
+        turns: prepared.turns.clone(),
         activity,
-        interrupt: interrupt.clone(),
+        interrupt: place.interrupt.clone(),
     };
-    let recorder = Recorder::new(engine.clone(), run.clone(), cancel.clone());
+    let recorder = Recorder::new(engine.clone(), run.clone(), place.cancel.clone(), place.telemetry.clone());
     let recording = recorder.record(seen);
     let agent = async {
         let (spec, session) = (prepared.spec.clone(), prepared.session.clone());
         tokio::select! {
             end = driver.run(&engine.0.sandbox, spec, session, host) => end,
-            () = cancel.cancelled() => End::Interrupted,
+            () = place.cancel.cancelled() => End::Interrupted,
         }
     };
     let (end, recorded) = tokio::join!(agent, recording);

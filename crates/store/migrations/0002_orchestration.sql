@@ -1,0 +1,16 @@
+-- Orchestration: what a scheduler asks of all runs at once, and the projects that people hold back.
+
+-- The state of the run's issue as it was seen last, normalised, so that slots can be kept apart by state.
+ALTER TABLE runs ADD COLUMN issue_state {text} NOT NULL DEFAULT '';
+-- What the agent reported over the attempts that ended: tokens, and milliseconds.
+ALTER TABLE runs ADD COLUMN tokens_in {int} NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN tokens_out {int} NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN ran_ms {int} NOT NULL DEFAULT 0;
+
+-- Projects that start no work until a person lets them.
+CREATE TABLE pauses (
+    project {text} NOT NULL PRIMARY KEY,
+    reason {text} NOT NULL,
+    actor {text} NOT NULL,
+    at {int} NOT NULL
+) {strict};
