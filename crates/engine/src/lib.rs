@@ -36,6 +36,7 @@ use key::SigningKey;
 use perform::Held;
 use share::Shares;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::Store;
 use wake::Wake;
@@ -74,6 +75,10 @@ pub(crate) struct Inner {
     due: Wake,
     /// A person, or a webhook, wants the trackers read now.
     refresh: Wake,
+    /// A refresh was asked for, and no reading has begun since.
+    refresh_asked: AtomicBool,
+    /// The rate limits that any agent told last.
+    rate_limits: Mutex<Option<serde_json::Value>>,
     /// How often each effect failed in this process.
     failures: Mutex<HashMap<EffectId, u32>>,
     /// What is wrong with a project's tracker, while it is.
@@ -81,9 +86,23 @@ pub(crate) struct Inner {
 }
 
 impl Engine {
-    /// Wakes the reconciler: trackers are read now, not at the next tick.
-    pub fn refresh(&self) {
+    /// Wakes the reconciler: trackers are read now, not at the next tick. True: that was asked for already, and the
+    /// reading had not begun.
+    pub fn refresh(&self) -> bool {
+        let asked = self.0.refresh_asked.swap(true, Ordering::SeqCst);
         self.0.refresh.wake();
+        asked
+    }
+
+    /// Something changed that may let work start: the schedule is looked at anew.
+    pub fn reschedule(&self) {
+        self.0.schedule.wake();
+        self.0.due.wake();
+    }
+
+    /// The rate limits that any agent told last.
+    pub fn rate_limits(&self) -> Option<serde_json::Value> {
+        self.0.rate_limits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces what is registered: from now on decisions and starts rest on it. Projects that were not there at

@@ -22,6 +22,7 @@ use adapters::sandbox::{Level, Sandbox};
 use base::tasks::Tasks;
 use domain::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use store::Store;
@@ -108,6 +109,8 @@ impl Engine {
             live: LiveAttempts::default(),
             held: Held::default(),
             shares: Shares::default(),
+            refresh_asked: AtomicBool::new(false),
+            rate_limits: Mutex::default(),
             owed: Wake::new(),
             schedule: Wake::new(),
             due: Wake::new(),

@@ -51,6 +51,10 @@ impl Recorder {
         let stamping = async move {
             while let Some(activity) = seen.recv().await {
                 let now = engine.now();
+                if let Activity::RateLimits { limits } = &activity {
+                    *engine.0.rate_limits.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(limits.clone());
+                }
                 telemetry.lock().unwrap_or_else(PoisonError::into_inner).note(&activity, now);
                 if stamped.send((now, activity)).await.is_err() {
                     return;

@@ -38,7 +38,7 @@ impl Turns {
         let issue = found.into_iter().next();
         if handoff::left(issue.as_ref(), project).is_some() {
             // The reconciler lets the run go; this worker is done either way.
-            self.engine.refresh();
+            self.engine.0.refresh.wake();
             return Then::Finish;
         }
         if let Some(issue) = issue {

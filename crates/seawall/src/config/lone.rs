@@ -12,6 +12,7 @@ use domain::fleet::{Agent, Driver, Fleet, Team};
 use domain::{AgentName, MicroUsd, ModelName, TeamName};
 use gateway::Route;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 
 const TEAM: &str = "default";
@@ -58,7 +59,7 @@ fn config(
     report: &Report,
 ) -> Config {
     let dir = file.parent().unwrap_or(Path::new("/"));
-    front.unserved.iter().for_each(|problem| report.add(problem.clone()));
+    front.problems(project.delivery).into_iter().for_each(|problem| report.add(problem));
     let model = front.model.clone().unwrap_or_else(|| MODEL.to_owned());
     let key = env.get(KEY).filter(|key| !key.trim().is_empty()).map(Secret::new);
     if key.is_none() {
@@ -77,8 +78,14 @@ fn config(
     Config {
         file: file.to_owned(),
         store: StoreUrl::Sqlite(dir.join("seawall.db")),
-        control: doors::loopback(doors::CONTROL),
-        gateway: doors::loopback(doors::GATEWAY),
+        control: SocketAddr::new(
+            doors::loopback(doors::CONTROL).ip(),
+            front.port.unwrap_or(doors::loopback(doors::CONTROL).port()),
+        ),
+        // Only the runs' own tunnels lead there, so any port is as good as another.
+        gateway: SocketAddr::new(doors::loopback(doors::GATEWAY).ip(), 0),
+        slots: None,
+        logs_root: front.logs_root.clone(),
         state_dir: dir.join(doors::STATE_DIR),
         sandbox: Sandbox::default(),
         trace_bodies: false,
@@ -98,7 +105,7 @@ fn fleet(project: &domain::fleet::Project, model: &str, front: &Front) -> Fleet 
         ..Agent::new(AgentName::new(name), TeamName::new(TEAM), Driver::Codex, ModelName::new(model))
     };
     let mut author = agent(AUTHOR);
-    front.apply(&mut author, super::agents::Says::default());
+    front.apply(&mut author, super::agents::Says::default(), project.delivery);
     let team = Team {
         name: project.team.clone(),
         budget: limit(DAY_BUDGET),

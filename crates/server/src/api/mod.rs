@@ -8,6 +8,7 @@ pub mod findings;
 pub mod lifts;
 pub mod log;
 pub mod orders;
+pub mod pauses;
 pub mod refresh;
 pub mod runs;
 pub mod state;

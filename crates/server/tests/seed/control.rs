@@ -1,9 +1,9 @@
 //! An engine that only writes orders down.
 
 use domain::containment::{Containment, Layer, Lift, Order, Proof, Receipt, Scope};
-use domain::{Epoch, OrderId, Timestamp};
+use domain::{Epoch, OrderId, RunId, Timestamp};
 use futures_util::future::{BoxFuture, FutureExt};
-use server::control::{Control, Error, KILL_PLANE, Part, WantedOrder};
+use server::control::{Control, Error, KILL_PLANE, Live, Part, WantedOrder};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use store::Store;
@@ -65,7 +65,19 @@ impl Control for FakeControl {
         .boxed()
     }
 
-    fn refresh(&self) -> BoxFuture<'_, ()> {
+    fn refresh(&self) -> BoxFuture<'_, bool> {
+        async { self.refreshed.fetch_add(1, Ordering::SeqCst) > 0 }.boxed()
+    }
+
+    fn live(&self) -> BoxFuture<'_, Vec<(RunId, Live)>> {
+        async { vec![] }.boxed()
+    }
+
+    fn rate_limits(&self) -> BoxFuture<'_, Option<serde_json::Value>> {
+        async { None }.boxed()
+    }
+
+    fn reschedule(&self) -> BoxFuture<'_, ()> {
         async {
             self.refreshed.fetch_add(1, Ordering::SeqCst);
         }

@@ -63,6 +63,7 @@ impl Engine {
             if last_poll.is_none_or(|last| last + poll <= now) {
                 // Counted from the beginning of the reading: the next tick does not wait for a slow answer.
                 last_poll = Some(now);
+                self.0.refresh_asked.store(false, std::sync::atomic::Ordering::SeqCst);
                 board.clean_up(self).await;
                 board.read(self).await;
             }
