@@ -77,6 +77,8 @@ async fn every_operation_that_changes_something_leaves_a_record_of_who_and_why()
             "/api/v1/lifts" => {
                 (json!({ "scope": scope, "reason": "lifted by api" }).to_string(), "lifted by api")
             }
+            // Apart from orders, because nothing is stopped.
+            "/api/v1/pauses" | "/api/v1/resumes" => continue,
             other => panic!("say here what POST {other} leaves behind"),
         };
         if route.path.ends_with("/lifts") {
@@ -94,6 +96,19 @@ async fn every_operation_that_changes_something_leaves_a_record_of_who_and_why()
         });
         let (actor, at) = record.unwrap_or_else(|| panic!("{} left no record: {orders:?}", route.path));
         assert!(!actor.is_empty() && at.0.0 > 0, "{}", route.path);
+    }
+    for (path, body) in [
+        ("/api/v1/pauses", json!({ "project": "shop", "reason": "a freeze" })),
+        ("/api/v1/resumes", json!({ "project": "shop" })),
+    ] {
+        let answer = ask(&daemon, "POST", path, &bearer, &body.to_string());
+        assert!(answer.status < 400, "{path}: {answer:?}");
+        let view = &daemon.client.pauses().await.unwrap().items[0];
+        let told = match path {
+            "/api/v1/pauses" => view.actor.clone().zip(view.since),
+            _ => view.last_ended.clone().map(|end| (end.actor, end.at)),
+        };
+        assert!(told.is_some_and(|(actor, at)| !actor.is_empty() && at.0.0 > 0), "{path}: {view:?}");
     }
     let ended = daemon.ended_run("LOOP-1").await;
     let last = ended.timeline.iter().find(|event| event.kind == "ended").unwrap();

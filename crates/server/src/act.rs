@@ -42,9 +42,9 @@ pub(crate) async fn pause(
 }
 
 /// Lets `project` start work again.
-pub(crate) async fn resume(app: &App, project: &ProjectName) -> Result<(), ApiError> {
+pub(crate) async fn resume(app: &App, project: &ProjectName, caller: Caller) -> Result<(), ApiError> {
     known(app, project)?;
-    app.records.resume(project).await?;
+    app.records.resume(project, caller.actor(), app.now()).await?;
     app.control.reschedule().await;
     Ok(())
 }

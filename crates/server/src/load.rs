@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use store::containment::OrderRecord;
 use wire::{
     BudgetView, EventView, OrderPreview, OrderView, Page, PauseView, RunDetail, RunState, RunSummary, Trace,
+    pause::PauseEnd,
 };
 
 use crate::app::App;
@@ -115,6 +116,7 @@ pub(crate) async fn findings_of_head(app: &App, head: &str) -> Result<Vec<Findin
 /// How each project stands.
 pub(crate) async fn pauses(app: &App) -> Result<Vec<PauseView>, ApiError> {
     let (mut paused, counts) = (app.records.pauses().await?, app.records.counts().await?);
+    let ended = app.records.pause_records(MAX_SCAN).await?;
     let view = |project: &ProjectName| {
         let live = counts.get(project).map_or(0, |counts| counts.live);
         let pause = paused.remove(project);
@@ -130,6 +132,11 @@ pub(crate) async fn pauses(app: &App) -> Result<Vec<PauseView>, ApiError> {
             actor: pause.as_ref().map(|pause| pause.actor.clone()),
             since: pause.map(|pause| pause.at.into()),
             live,
+            last_ended: ended
+                .iter()
+                .filter(|record| record.project == *project)
+                .find_map(|record| record.ended.clone())
+                .map(|(actor, at)| PauseEnd { actor, at: at.into() }),
         }
     };
     Ok(app.fleet.projects.keys().map(view).collect())

@@ -7,10 +7,14 @@ ALTER TABLE runs ADD COLUMN tokens_in {int} NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN tokens_out {int} NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN ran_ms {int} NOT NULL DEFAULT 0;
 
--- Projects that start no work until a person lets them.
+-- When people held a project back, and let it go on: it starts no work while one row has no end.
 CREATE TABLE pauses (
-    project {text} NOT NULL PRIMARY KEY,
+    seq {serial},
+    project {text} NOT NULL,
     reason {text} NOT NULL,
     actor {text} NOT NULL,
-    at {int} NOT NULL
+    at {int} NOT NULL,
+    ended_by {text},
+    ended_at {int}
 ) {strict};
+CREATE UNIQUE INDEX pauses_in_force ON pauses (project) WHERE ended_at IS NULL;

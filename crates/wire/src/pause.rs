@@ -35,4 +35,15 @@ pub struct PauseView {
     pub since: Option<Time>,
     /// Attempts that still run.
     pub live: u32,
+    /// Who ended its latest pause that ended.
+    pub last_ended: Option<PauseEnd>,
+}
+
+/// Who ended a pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseEnd {
+    /// Who.
+    pub actor: String,
+    /// When.
+    pub at: Time,
 }

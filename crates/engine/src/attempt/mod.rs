@@ -43,6 +43,7 @@ pub(crate) async fn live(engine: &Engine, run: &Run, task: &Task) -> (AttemptEnd
     let place = engine.0.live.enter(run.identity(), run.fence, prepared.session.token.clone());
     let end = drive(engine, run, &prepared, &place).await;
     let spent = spent(engine, &place);
+    log_end(run, &place, &end);
     drop(place);
     prepared.clear_up(engine, run).await;
     let end = match end {
@@ -59,6 +60,21 @@ pub(crate) async fn live(engine: &Engine, run: &Run, task: &Task) -> (AttemptEnd
         }
     };
     (end, spent)
+}
+
+/// A session's end, with its own name: the run's events do not know it.
+fn log_end(run: &Run, place: &Place, end: &End) {
+    let told = place.telemetry.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(session_id) = told.session() else { return };
+    let (outcome, error) = match end {
+        End::Finished { .. } => ("completed", None),
+        End::Failed(failure) => ("failed", Some(failure.to_string())),
+        End::Blocked { question } => ("blocked", Some(prompt::clip(question, 500).to_owned())),
+        End::Interrupted => ("cancelled", None),
+    };
+    let (issue_id, issue_identifier) = (&run.issue.id, &run.issue.identifier);
+    let turns = told.turns;
+    tracing::info!(%issue_id, issue_identifier, session_id, run = %run.id, turns, outcome, error, "session ended");
 }
 
 fn spent(engine: &Engine, place: &Place) -> Spent {

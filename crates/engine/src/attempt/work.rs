@@ -59,6 +59,9 @@ async fn create(
     ready: &Workspace,
 ) -> Result<(), Failure> {
     hook(engine, run, handoff, secrets, "after_create", &ready.path).await?;
+    // From here on the agent may write in it, and so may the hooks that run as the agents' user.
+    let given = engine.0.sandbox.hand_over(&ready.path).await;
+    given.map_err(|e| Failure::new(FailureKind::Workspace, base::error::chain(&e)))?;
     let (root, identifier) = (handoff.root.clone(), run.issue.identifier.clone());
     blocking(move || root.created(&identifier)).await
 }

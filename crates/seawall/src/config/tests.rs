@@ -215,6 +215,7 @@ fn a_lone_workflow_is_enough() {
     std::fs::create_dir_all(dir.path().join(".git")).unwrap();
     std::fs::write(dir.path().join(".git/HEAD"), "ref: refs/heads/trunk\n").unwrap();
     let file = dir.path().join(WORKFLOW);
+    std::fs::write(&file, "---\ntracker: {kind: files}\n---\nDo it.\n").unwrap();
     let read = read(&file, &Env::fixed([("OPENAI_API_KEY", "k")]));
     let seen = shown(dir.path(), &read);
     let config = read.config.unwrap_or_else(|| panic!("{seen}"));

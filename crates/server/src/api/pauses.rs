@@ -28,8 +28,12 @@ pub async fn pause(
 }
 
 /// Lets a project start work again.
-pub async fn resume(State(app): State<App>, Body(asked): Body<ResumeRequest>) -> Answer<PauseView> {
-    act::resume(&app, &asked.project).await?;
+pub async fn resume(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Body(asked): Body<ResumeRequest>,
+) -> Answer<PauseView> {
+    act::resume(&app, &asked.project, caller).await?;
     view(&app, &asked.project).await
 }
 

@@ -16,7 +16,7 @@ use domain::run::Purpose;
 use domain::{CallId, MicroUsd, OrderId, ProjectName, RunId, Timestamp};
 use store::Store;
 use store::cursor::{EventCursor, RunCursor};
-use store::pause::Pause;
+use store::pause::{Pause, PauseRecord};
 use store::run::{Filter, Found};
 use wire::{RunState, Spend};
 
@@ -100,8 +100,13 @@ impl Records {
     }
 
     /// Lets a project start work again.
-    pub async fn resume(&self, project: &ProjectName) -> Result<bool, ApiError> {
-        Ok(self.store.resume(project).await?)
+    pub async fn resume(&self, project: &ProjectName, actor: &str, now: Timestamp) -> Result<bool, ApiError> {
+        Ok(self.store.resume(project, actor, now).await?)
+    }
+
+    /// The latest pauses, newest first, those that ended included.
+    pub async fn pause_records(&self, limit: u32) -> Result<Vec<PauseRecord>, ApiError> {
+        Ok(self.store.pause_records(limit).await?)
     }
 
     /// One run, by its name or by the beginning or end of it.

@@ -22,9 +22,13 @@ async fn a_pause_keeps_its_first_reason_until_it_is_taken_back(fresh: &Fresh) {
     assert!(store.pause(&shop, &pause("a freeze", 5)).await.unwrap());
     assert!(!store.pause(&shop, &pause("another", 6)).await.unwrap());
     assert_eq!(store.pauses().await.unwrap()[&shop], pause("a freeze", 5));
-    assert!(store.resume(&shop).await.unwrap());
-    assert!(!store.resume(&shop).await.unwrap());
+    assert!(store.resume(&shop, "ben", Timestamp(7)).await.unwrap());
+    assert!(!store.resume(&shop, "eve", Timestamp(8)).await.unwrap());
     assert!(store.pauses().await.unwrap().is_empty());
+    assert!(store.pause(&shop, &pause("again", 9)).await.unwrap());
+    let told = store.pause_records(10).await.unwrap();
+    assert_eq!((told[0].pause.reason.as_str(), &told[0].ended), ("again", &None));
+    assert_eq!(told[1].ended, Some(("ben".to_owned(), Timestamp(7))));
 }
 
 async fn what_agents_reported_is_summed_over_runs_and_attempts(fresh: &Fresh) {

@@ -1,6 +1,10 @@
-//! Logs of this process: to stderr, filtered by `SEAWALL_LOG`.
+//! Logs of this process: to stderr, and to files where the configuration names a folder, filtered by `SEAWALL_LOG`.
 //!
 //! Invariant: one event is one line, whatever is in it: agents' words are, and could otherwise forge an event.
+
+mod file;
+
+pub use file::to_files;
 
 use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
@@ -13,10 +17,28 @@ pub fn start(daemon: bool) {
     let default = if daemon { "info" } else { "warn" };
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(default));
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let lines = || OneLine(io::stderr());
+    let lines = || OneLine(Sinks);
     let built = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(colour);
     // A second start can only come from a test, which then keeps the first one's.
     let _ = built.try_init();
+}
+
+/// Everywhere that a line goes. One sink that fails keeps no line from the other.
+struct Sinks;
+
+impl Write for Sinks {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let told = io::stderr().write_all(line);
+        if let Some(trouble) = file::write(line) {
+            // Through the sink that is left; when that fails too, nobody can be told.
+            let _ = writeln!(io::stderr(), "WARN {trouble}");
+        }
+        told.map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Writes each event, which comes in one piece, without the line ends inside it.
