@@ -4,6 +4,7 @@ use crate::house::{House, Plan, read};
 use base::ids::Ids;
 use domain::Timestamp;
 use domain::call::Status;
+use gateway::Operation;
 use gateway::rehearsal::{Scenario, answer};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
@@ -41,6 +42,7 @@ async fn played(request: &Value) -> String {
     let scenario = Scenario::parse(SCENARIO, "golden.toml").unwrap();
     let reply = answer(
         &scenario,
+        Operation::CreateResponse,
         request.to_string().as_bytes(),
         1000,
         &Ids::seeded(7),
@@ -133,7 +135,7 @@ proptest::proptest! {
         let body = json!({"model": "m", "input": pad, "max_output_tokens": asked}).to_string();
         let price = domain::call::Price { input: domain::MicroUsd(3), output: domain::MicroUsd(5_000_000), max_output_tokens: 30, ..Default::default() };
         let most = asked.map_or(30, |asked| asked.min(30));
-        let reply = answer(&scenario, body.as_bytes(), most, &Ids::seeded(1), Timestamp(0));
+        let reply = answer(&scenario, Operation::CreateResponse, body.as_bytes(), most, &Ids::seeded(1), Timestamp(0));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let whole = runtime.block_on(reply.body.collect()).unwrap().to_bytes();
         let answer: Value = serde_json::from_slice(&whole).unwrap();
