@@ -1,5 +1,6 @@
 //! What the gateway is told at start. Checked as a whole before anything listens.
 
+use crate::protocol::Protocol;
 use crate::rehearsal::Scenario;
 use base::secret::Secret;
 use domain::ModelName;
@@ -15,7 +16,8 @@ use std::time::Duration;
 pub struct Config {
     /// Who answers, by the name that routes use.
     pub providers: BTreeMap<String, Provider>,
-    /// Where a model name that agents ask for leads; the first route is taken.
+    /// Where a model name that agents ask for leads; the first route whose provider speaks the caller's protocol
+    /// is taken.
     pub models: BTreeMap<ModelName, Vec<Route>>,
     /// Whose budgets a call must pass.
     pub fleet: Fleet,
@@ -49,6 +51,24 @@ pub enum Kind {
         /// Sent as the bearer token.
         key: Option<Secret>,
     },
+    /// Speaks Anthropic's Messages API.
+    Anthropic {
+        /// `https://host`, as Anthropic's own clients take it; a `/v1` at the end makes no difference.
+        base_url: String,
+        /// Sent as `x-api-key`.
+        key: Option<Secret>,
+    },
+}
+
+impl Kind {
+    /// Whether a call in `protocol` can be forwarded to it.
+    pub fn speaks(&self, protocol: Protocol) -> bool {
+        match self {
+            Self::Rehearsal { .. } => true,
+            Self::OpenAi { .. } => protocol == Protocol::Responses,
+            Self::Anthropic { .. } => protocol == Protocol::Messages,
+        }
+    }
 }
 
 /// One place a model name can lead to.

@@ -4,6 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 mod bad;
+mod providers;
 
 /// A configuration without problems, to be spoiled.
 const GOOD: &str = r#"[providers.play]
@@ -100,7 +101,12 @@ fn example() -> PathBuf {
 }
 
 fn example_env() -> Env {
-    Env::fixed([("OPENAI_API_KEY", "k"), ("PAYMENTS_WEBHOOK", "https://x"), ("CI_BOT_KEY", "k")])
+    Env::fixed([
+        ("OPENAI_API_KEY", "k"),
+        ("ANTHROPIC_API_KEY", "k"),
+        ("PAYMENTS_WEBHOOK", "https://x"),
+        ("CI_BOT_KEY", "k"),
+    ])
 }
 
 #[test]

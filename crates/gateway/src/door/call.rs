@@ -1,8 +1,9 @@
-//! `POST /v1/responses`: identify, admit, route, reserve, forward; the relay does the rest.
+//! A call of a model, in any protocol: identify, admit, route, reserve, forward; the relay does the rest.
 
 use super::{Body, Connection, Refusal, Stamp, admit, headers};
 use crate::gateway::Shared;
 use crate::peek::{self, Peek};
+use crate::protocol::Operation;
 use crate::record::Record;
 use crate::relay::Relay;
 use crate::routing::{self, Trip};
@@ -16,23 +17,32 @@ use hyper::header::CONTENT_ENCODING;
 use hyper::{HeaderMap, Request, Response};
 use std::sync::Arc;
 
-pub(super) async fn create(
+pub(super) async fn make(
     shared: &Arc<Shared>,
     connection: &Connection,
+    operation: Operation,
     request: Request<Incoming>,
     stamp: &mut Stamp,
 ) -> Result<Response<Body>, Refusal> {
     let (head, body) = request.into_parts();
     let claims = admit(shared, connection, &head.headers, stamp).await?;
     let body = read(shared, &head.headers, body).await?;
-    let peek = peek::read(&body).map_err(Refusal::Body)?;
-    let trip = routing::pick(&shared.config, &peek.model)?;
+    let peek = peek::read(&body, operation.protocol()).map_err(Refusal::Body)?;
+    let trip = routing::pick(&shared.config, operation.protocol(), &peek.model)?;
     stamp.route = Some(trip.name());
     let body = peek.renamed(body, trip.model);
-    let mut record = Record::open(shared, &claims, &trip, &peek, &body).await?;
+    let mut record = Record::open(shared, &claims, &trip, operation, &peek, &body).await?;
     stamp.call = Some(record.call().id.to_string());
     stamp.rehearsal = record.call().rehearsal;
-    let errand = errand(shared, &head.headers, body, &peek, &trip);
+    let errand = Errand {
+        operation,
+        query: head.uri.query(),
+        headers: headers::to_provider(&head.headers),
+        max_output_tokens: paid_output(&peek, &trip),
+        body,
+        ids: &shared.ids,
+        now: shared.now(),
+    };
     let answer = forward(shared, trip.provider, errand, &mut record).await?;
     if !record.flight().streams_over(&connection.cut) {
         return Err(denied(shared, &claims));
@@ -59,15 +69,9 @@ async fn read(shared: &Shared, headers: &HeaderMap, body: Incoming) -> Result<By
     }
 }
 
-fn errand<'a>(shared: &'a Shared, sent: &HeaderMap, body: Bytes, peek: &Peek, trip: &Trip<'_>) -> Errand<'a> {
+fn paid_output(peek: &Peek, trip: &Trip<'_>) -> u64 {
     let most = trip.price.max_output_tokens;
-    Errand {
-        headers: headers::to_provider(sent),
-        body,
-        max_output_tokens: peek.max_output_tokens.map_or(most, |asked| asked.min(most)),
-        ids: &shared.ids,
-        now: shared.now(),
-    }
+    peek.max_output_tokens.map_or(most, |asked| asked.min(most))
 }
 
 /// Waits for the head of the answer, unless an order cuts the call first.
@@ -77,7 +81,7 @@ async fn forward(
     errand: Errand<'_>,
     record: &mut Record,
 ) -> Result<Answer, Refusal> {
-    let cut = record.flight().cut();
+    let (cut, protocol) = (record.flight().cut(), errand.operation.protocol());
     record.sent();
     let asked = Box::pin(shared.upstream.ask(provider, errand));
     let asked = tokio::time::timeout(shared.config.limits.answer_time, asked);
@@ -91,7 +95,7 @@ async fn forward(
     };
     match outcome {
         Ok(Ok(answer)) => {
-            record.answered(answer.status.as_u16(), Tap::on(&answer.headers));
+            record.answered(answer.status.as_u16(), Tap::on(&answer.headers, protocol));
             Ok(answer)
         }
         Ok(Err(failed)) => {
