@@ -11,6 +11,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// As the name of a model: every one that has no routes of its own. As the model of a route or the name of a price: the
+/// model that was asked for, and every one that has no price of its own.
+pub const ANY_MODEL: &str = "*";
+
 /// Everything the gateway needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {

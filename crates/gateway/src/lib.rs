@@ -28,7 +28,7 @@ mod settlement;
 mod tap;
 mod upstream;
 
-pub use config::{Config, Kind, Limits, Provider, Route};
+pub use config::{ANY_MODEL, Config, Kind, Limits, Provider, Route};
 pub use gateway::{Error, Gateway};
 pub use ledger::Ledger;
 pub use protocol::{Operation, Protocol};

@@ -1,6 +1,7 @@
 //! `[models.X]`: names that agents ask for, and where each leads.
 
-use super::providers::{ANY_MODEL, Providers};
+use super::providers::Providers;
+use gateway::ANY_MODEL;
 use super::section::{Given, Reader, Section};
 use domain::ModelName;
 use domain::call::Price;

@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The price of every model that has none of its own.
-pub const ANY_MODEL: &str = "*";
 /// What a call may make when neither it nor the price says: the most that models of the day can make.
 const DEFAULT_MAX_OUTPUT_TOKENS: u64 = 128_000;
 /// A bound far above any model's context, to catch a slipped digit.
 const MAX_OUTPUT_TOKENS: u64 = 10_000_000;
-const OPENAI: &str = "https://api.openai.com/v1";
-const ANTHROPIC: &str = "https://api.anthropic.com";
+/// Where OpenAI answers.
+pub const OPENAI: &str = "https://api.openai.com/v1";
+/// Where Anthropic answers.
+pub const ANTHROPIC: &str = "https://api.anthropic.com";
 /// Every kind, for the mends.
 const KINDS: &str = "write kind = \"openai\", kind = \"anthropic\" or kind = \"rehearsal\"";
 
@@ -50,11 +50,6 @@ pub fn read(root: &Section<'_>, reader: &Reader<'_>) -> Providers {
         }
     }
     providers
-}
-
-/// The provider that a lone WORKFLOW.md uses, if its key is there.
-pub fn default_openai(key: Option<Secret>, prices: BTreeMap<String, Price>) -> Provider {
-    Provider { kind: Kind::OpenAi { base_url: OPENAI.to_owned(), key }, prices }
 }
 
 /// Reads the scenario at `path`; what is wrong with it is reported in its own file.
