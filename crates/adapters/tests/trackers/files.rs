@@ -1,7 +1,5 @@
 //! The `files` tracker on a real folder.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use adapters::tracker::files::{Error, FilesTracker};
 use domain::{IssueId, Timestamp};
 use std::fs;
