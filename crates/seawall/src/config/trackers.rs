@@ -4,16 +4,15 @@ use super::problem::Problem;
 use super::projects::Merge;
 use super::section::{Given, Reader, Section};
 use super::workflow::Front;
-use adapters::tracker::files::FilesTracker;
+use adapters::tracker::{self as registry, Scope};
 use adapters::tracker::{Category, Tracker as Adapter};
+use base::clock::Clock;
 use base::env::Env;
 use domain::issue::States;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The folder of issues beside WORKFLOW.md unless somebody says otherwise.
-pub const DEFAULT_PATH: &str = "issues";
 const FILES: &str = "files";
 
 /// What the file says of a tracker.
@@ -100,20 +99,23 @@ fn open(
     folder: &Path,
     env: &Env,
 ) -> Result<(Arc<dyn Adapter>, States), adapters::tracker::Error> {
-    let _ = env;
-    let default = States::default();
-    let states =
-        States { active: active.unwrap_or(default.active), terminal: terminal.unwrap_or(default.terminal) };
-    if kind != FILES {
-        return Err(adapters::tracker::Error::Config {
-            category: Category::UnsupportedKind,
-            key: "tracker.kind".to_owned(),
-            what: format!("names `{kind}`, which is not served"),
-            mend: "write one that is".to_owned(),
-        });
-    }
-    let path = folder.join(provider["path"].as_str().unwrap_or(DEFAULT_PATH));
-    Ok((Arc::new(FilesTracker::new(path, &states.terminal)), states))
+    let default = registry::default_states(kind)?;
+    let missing = |key: &str| adapters::tracker::Error::Config {
+        category: Category::InvalidConfig,
+        key: key.to_owned(),
+        what: format!("is missing, and trackers of kind `{kind}` have no default"),
+        mend: "name the states, such as [open]".to_owned(),
+    };
+    let given = |given: Option<Vec<String>>, default: Option<Vec<String>>, key| {
+        given.or(default).ok_or_else(|| missing(key))
+    };
+    let (known_active, known_terminal) = default.map_or((None, None), |d| (Some(d.active), Some(d.terminal)));
+    let states = States {
+        active: given(active, known_active, "tracker.active_states")?,
+        terminal: given(terminal, known_terminal, "tracker.terminal_states")?,
+    };
+    let scope = Scope { provider, states: &states, folder, env, clock: &Clock::system() };
+    Ok((registry::open(kind, &scope)?, states))
 }
 
 fn states_in(section: &Section<'_>, key: &'static str, reader: &Reader<'_>) -> Option<Given<Vec<String>>> {
