@@ -27,6 +27,7 @@ pub use start::StartError;
 
 use adapters::forge::git::GitForge;
 use adapters::sandbox::Sandbox;
+use adapters::tracker::webhook::WebhookError;
 use attempt::LiveAttempts;
 pub use attempt::Telemetry;
 use base::secret::Secret;
@@ -79,6 +80,8 @@ pub(crate) struct Inner {
     refresh_asked: AtomicBool,
     /// The rate limits that any agent told last.
     rate_limits: Mutex<Option<serde_json::Value>>,
+    /// Deliveries of trackers that came lately.
+    deliveries: adapters::tracker::webhook::Seen,
     /// How often each effect failed in this process.
     failures: Mutex<HashMap<EffectId, u32>>,
     /// What is wrong with a project's tracker, while it is.
@@ -92,6 +95,23 @@ impl Engine {
         let asked = self.0.refresh_asked.swap(true, Ordering::SeqCst);
         self.0.refresh.wake();
         asked
+    }
+
+    /// A tracker of `project` pushed something. What is signed, fresh and new has the tracker read now; nothing else that
+    /// it says is believed.
+    pub fn webhook(
+        &self,
+        project: &ProjectName,
+        headers: &hyper::HeaderMap,
+        body: &[u8],
+    ) -> Result<(), WebhookError> {
+        let registered = self.registered();
+        let source = registered.source(project).ok_or(WebhookError::NotServed)?;
+        let delivery = source.tracker.verify_webhook(headers, body, self.now())?;
+        self.0.deliveries.first_time(&delivery, self.now())?;
+        tracing::info!(%project, delivery = delivery.id, event = delivery.event, "the tracker says that something happened");
+        self.refresh();
+        Ok(())
     }
 
     /// Something changed that may let work start: the schedule is looked at anew.

@@ -110,6 +110,7 @@ impl Engine {
             held: Held::default(),
             shares: Shares::default(),
             refresh_asked: AtomicBool::new(false),
+            deliveries: adapters::tracker::webhook::Seen::default(),
             rate_limits: Mutex::default(),
             owed: Wake::new(),
             schedule: Wake::new(),

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
+use axum::http::HeaderMap;
 use domain::call::Usage;
 use domain::containment::{Lift, Mode, Order, Scope};
-use domain::{RunId, Timestamp};
+use domain::{ProjectName, RunId, Timestamp};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
@@ -26,11 +28,25 @@ pub trait Control: Send + Sync {
     /// The rate limits that any agent told last, also one that has ended.
     fn rate_limits(&self) -> BoxFuture<'_, Option<Value>>;
 
+    /// A tracker of `project` says that something happened. One that is signed, fresh and new has it read now.
+    fn webhook(&self, project: ProjectName, headers: HeaderMap, body: Bytes) -> BoxFuture<'_, Webhook>;
+
     /// Something changed that may let work start: the schedule is looked at anew.
     fn reschedule(&self) -> BoxFuture<'_, ()>;
 
     /// Each part that must work before work may start, and what is wrong with it.
     fn readiness(&self) -> BoxFuture<'_, Vec<Part>>;
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Webhook {
+    /// The tracker is read now.
+    Taken,
+    /// It came before.
+    Replayed,
+    /// It is not what it should be; the text says why.
+    Refused(String),
 }
 
 /// A live attempt, as its agent tells it.

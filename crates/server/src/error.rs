@@ -77,6 +77,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, Code::IssueNotFound.name(), "Issue not found", hint)
     }
 
+    /// A delivery that wakes nobody. Says no more than a stranger may know.
+    pub fn webhook_refused(why: String) -> Self {
+        let hint = "set tracker.provider.webhook_secret to the secret that the provider signs with";
+        Self::new(StatusCode::FORBIDDEN, "webhook_refused", why, hint)
+    }
+
     /// The parts of a snapshot did not answer in time; the code is Symphony's.
     pub fn snapshot_timeout() -> Self {
         let hint = "the machine or the store is busy; try again";

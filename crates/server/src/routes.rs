@@ -77,7 +77,8 @@ fn table() -> Table {
         .at("/orders", &both, get(pages::orders::list).post(pages::orders::give))
         .get("/orders/{id}", pages::orders::show)
         .post("/lifts", pages::orders::lift)
-        .get("/budgets", pages::budgets::show);
+        .get("/budgets", pages::budgets::show)
+        .post("/webhooks/{project}", api::webhooks::take);
     api_routes(table)
 }
 

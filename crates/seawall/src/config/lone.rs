@@ -63,7 +63,8 @@ fn config(
     let model = front.model.clone().unwrap_or_else(|| MODEL.to_owned());
     let providers = providers(env);
     if providers.is_empty() {
-        let mend = "export the one your agent needs, or write a seawall.toml with a provider (`seawall init`)";
+        let mend =
+            "export the one your agent needs, or write a seawall.toml with a provider (`seawall init`)";
         let what = format!("neither `{OPENAI_KEY}` nor `{ANTHROPIC_KEY}` is set");
         report.add(Problem::of_file(file, what, mend));
     }

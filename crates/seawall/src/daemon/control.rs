@@ -1,10 +1,13 @@
 //! The engine as the control door sees it.
 
-use domain::RunId;
+use adapters::tracker::webhook::WebhookError;
+use axum::body::Bytes;
+use axum::http::HeaderMap;
 use domain::containment::{Lift, Order, Scope};
+use domain::{ProjectName, RunId};
 use engine::{Engine, order};
 use futures_util::future::BoxFuture;
-use server::control::{Control, Error, KILL_PLANE, Live, Part, WantedOrder};
+use server::control::{Control, Error, KILL_PLANE, Live, Part, WantedOrder, Webhook};
 
 pub(super) struct EngineControl(Engine);
 
@@ -46,6 +49,16 @@ impl Control for EngineControl {
 
     fn rate_limits(&self) -> BoxFuture<'_, Option<serde_json::Value>> {
         Box::pin(async move { self.0.rate_limits() })
+    }
+
+    fn webhook(&self, project: ProjectName, headers: HeaderMap, body: Bytes) -> BoxFuture<'_, Webhook> {
+        Box::pin(async move {
+            match self.0.webhook(&project, &headers, &body) {
+                Ok(()) => Webhook::Taken,
+                Err(WebhookError::Replayed) => Webhook::Replayed,
+                Err(error) => Webhook::Refused(error.to_string()),
+            }
+        })
     }
 
     fn reschedule(&self) -> BoxFuture<'_, ()> {

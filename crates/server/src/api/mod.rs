@@ -13,6 +13,7 @@ pub mod refresh;
 pub mod runs;
 pub mod state;
 pub mod trace;
+pub mod webhooks;
 pub mod why;
 
 /// What a handler of the API answers.
