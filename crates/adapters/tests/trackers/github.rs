@@ -62,6 +62,13 @@ async fn pages_are_followed_in_their_order() {
 }
 
 #[tokio::test]
+async fn an_issue_on_two_pages_comes_once() {
+    let github = GitHub::with((0..101).map(|n| record(n % 100 + 1, "open")).collect()).await;
+    let listing = github.tracker.fetch_by_states(&names(&["open"])).await.unwrap();
+    assert_eq!((listing.issues.len(), github.server.count()), (100, 2));
+}
+
+#[tokio::test]
 async fn both_states_are_one_list_and_pull_requests_are_no_issues() {
     let mut pull = record(2, "open");
     pull["pull_request"] = json!({"url": "x"});

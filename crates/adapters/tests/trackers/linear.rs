@@ -55,6 +55,14 @@ async fn pages_keep_their_order_and_states_are_compared_without_case() {
 }
 
 #[tokio::test]
+async fn an_issue_on_two_pages_comes_once() {
+    let issues = (0..51).map(|n| node(&format!("a-{}", n % 50), "Todo")).collect();
+    let linear = Linear::with(issues).await;
+    let listing = linear.tracker.fetch_by_states(&names(&["Todo"])).await.unwrap();
+    assert_eq!((listing.issues.len(), linear.server.count()), (50, 2));
+}
+
+#[tokio::test]
 async fn a_record_that_is_no_issue_is_told_in_a_list_and_an_error_in_a_refresh() {
     let mut broken = node("a-2", "Todo");
     broken["title"] = json!(null);
