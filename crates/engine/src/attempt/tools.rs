@@ -86,7 +86,7 @@ impl ToolHost for NativeTools {
 
 impl Engine {
     /// Whether the claim `fence` of `run` may still change anything outside.
-    pub(crate) async fn still_holds(&self, run: &RunId, fence: Fence) -> Result<(), String> {
+    pub async fn still_holds(&self, run: &RunId, fence: Fence) -> Result<(), String> {
         let failed =
             |error: store::Error| format!("the claim cannot be checked now: {}", base::error::chain(&error));
         let stored = self.0.store.run(run).await.map_err(failed)?;
