@@ -1,6 +1,7 @@
 //! What a decision to start rests on, read together, with the guards that make it hold at commit.
 
 use crate::Engine;
+use adapters::agent::claude::Claude;
 use adapters::agent::codex::Codex;
 use domain::containment::Containments;
 use domain::fleet::{Agent, Driver, Project};
@@ -69,6 +70,14 @@ impl Engine {
         let env = &self.0.setup.outside.env;
         let program = match agent.driver {
             Driver::Builtin => Ok(()),
+            // Whether its command can be run shows when it runs.
+            Driver::Command => match agent.command {
+                Some(_) => Ok(()),
+                None => Err("say in the agent's command what to run".to_owned()),
+            },
+            Driver::Claude => {
+                Claude::find(env, agent.command.as_deref()).map(|_| ()).map_err(|failure| failure.detail)
+            }
             Driver::Codex => {
                 Codex::find(env, agent.command.as_deref()).map(|_| ()).map_err(|failure| failure.detail)
             }

@@ -19,7 +19,9 @@ pub(crate) use walls::sandbox_name;
 use crate::Engine;
 use activity::Recorder;
 use adapters::agent::builtin::Builtin;
+use adapters::agent::claude::Claude;
 use adapters::agent::codex::Codex;
+use adapters::agent::command::Command;
 use adapters::agent::{self, End, Host, OneTurn};
 use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
 use domain::effect::Task;
@@ -105,6 +107,15 @@ fn driver(engine: &Engine, prepared: &Prepared) -> Result<Box<dyn agent::Driver>
         Driver::Codex => {
             let env = &engine.0.setup.outside.env;
             Ok(Box::new(Codex::find(env, prepared.command.as_deref())?))
+        }
+        Driver::Claude => {
+            let env = &engine.0.setup.outside.env;
+            Ok(Box::new(Claude::find(env, prepared.command.as_deref())?))
+        }
+        Driver::Command => {
+            let missing = || Failure::new(FailureKind::AgentMissing, "say in the agent's command what to run");
+            let command = prepared.command.as_deref().ok_or_else(missing)?;
+            Ok(Box::new(Command::shell(&engine.0.setup.outside.env, command, vec![])))
         }
     }
 }

@@ -25,9 +25,12 @@ pub(super) fn spec(
     Ok(Spec {
         name: sandbox_name(&run.id, run.fence),
         workspace_tree: workspace.tree(),
+        workspace_inside: None,
         git_dir: Some(workspace.git_dir()),
         read_only: readable,
+        links: Vec::new(),
         home,
+        home_inside: None,
         gateway_socket: folder.join("gateway.sock"),
         env: vec![("PATH".to_owned(), path(&setup.path))],
         program: vec![],
@@ -41,6 +44,7 @@ pub(super) fn spec(
         },
         hide: vec![setup.state_dir.clone()],
         read_only_workspace: run.review.is_some(),
+        nested_walls: false,
     })
 }
 
