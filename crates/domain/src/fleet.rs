@@ -51,6 +51,10 @@ pub enum Driver {
     Builtin,
     /// The Codex CLI's app-server.
     Codex,
+    /// The Claude Code CLI.
+    Claude,
+    /// Any program, started once for each turn.
+    Command,
 }
 
 /// A registered kind of worker.

@@ -21,9 +21,14 @@ use tokio_util::sync::CancellationToken;
 use crate::sandbox::{Sandbox, Spec};
 
 pub mod builtin;
+pub mod claude;
 pub mod codex;
+pub mod command;
 mod conversation;
+mod dialogue;
 mod exit;
+mod launch;
+mod waiting;
 
 /// Longest line of an agent's protocol, bytes: Codex was seen to write 1.2 MB, and its output cap allows more.
 pub const MAX_LINE_BYTES: usize = 10 * 1024 * 1024;
@@ -60,13 +65,13 @@ pub struct Session {
 /// What a session may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionLimits {
-    /// Requests to the model.
+    /// Requests to the model; 0: no limit.
     pub max_turns: u32,
-    /// Time without a line from the agent.
+    /// Time without a message from the agent; zero: no limit.
     pub stall: Duration,
-    /// Time that an answer of the agent's protocol may take.
+    /// Time that an answer of the agent's protocol may take; zero: no limit.
     pub read: Duration,
-    /// Time without a line from the agent while a turn goes on.
+    /// Time without any output of the agent while a turn goes on; zero: no limit.
     pub turn: Duration,
     /// Time in all.
     pub deadline: Duration,

@@ -28,6 +28,7 @@ pub mod watch;
 pub use probe::{Finding, NOBODY};
 pub use running::{Exit, Running};
 pub use spec::{Inside, Limits, Spec};
+pub(crate) use system::shows as is_shown_to_all;
 
 /// How much the sandbox holds back, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -242,6 +243,11 @@ fn check(spec: &Spec) -> Result<(), Error> {
     let readable = spec.read_only.iter().all(|(host, inside)| host.is_absolute() && inside.is_absolute());
     if !absolute || !readable {
         return Err(problem(spec, "every path must be absolute"));
+    }
+    let placed = spec.workspace_inside.iter().chain(&spec.home_inside).all(|path| system::can_hold(path));
+    let linked = spec.links.iter().all(|(name, target)| system::can_hold(name) && target.is_absolute());
+    if !placed || !linked {
+        return Err(problem(spec, "nothing can be placed inside over a directory of the system"));
     }
     if spec.program.is_empty() {
         return Err(problem(spec, "no program is named"));

@@ -76,6 +76,8 @@ fn failed(mut run: Run, failure: Failure, project: &Project, now: Timestamp) -> 
         | FailureKind::Flooded
         | FailureKind::DiskQuota
         | FailureKind::Protocol
+        | FailureKind::NoAnswer
+        | FailureKind::TurnTimedOut
         | FailureKind::OutsideWorkspace
         | FailureKind::Model
         | FailureKind::Refused

@@ -23,7 +23,9 @@ pub(crate) use walls::sandbox_name;
 use crate::Engine;
 use activity::Recorder;
 use adapters::agent::builtin::Builtin;
+use adapters::agent::claude::Claude;
 use adapters::agent::codex::Codex;
+use adapters::agent::command::Command;
 use adapters::agent::{self, End, Host};
 use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
 use domain::Millis;
@@ -123,13 +125,20 @@ fn failed(kind: FailureKind, detail: String) -> End {
     End::Failed(Failure::new(kind, detail))
 }
 
-/// The agent's program, as configured.
+/// The agent's program, as configured: a shell command where the workflow gives one, else what is found.
 fn driver(engine: &Engine, prepared: &Prepared) -> Result<Box<dyn agent::Driver>, Failure> {
-    match prepared.driver {
-        Driver::Builtin => Ok(Box::new(Builtin)),
-        Driver::Codex => {
-            let env = &engine.0.setup.outside.env;
-            Ok(Box::new(Codex::find(env, prepared.command.as_deref())?))
+    let env = &engine.0.setup.outside.env;
+    let (command, secrets) = (prepared.command.as_deref(), prepared.secrets.clone());
+    Ok(match (prepared.driver, &prepared.shell) {
+        (Driver::Builtin, _) => Box::new(Builtin),
+        (Driver::Codex, Some(shell)) => Box::new(Codex::shell(env, shell, secrets)),
+        (Driver::Codex, None) => Box::new(Codex::find(env, command)?),
+        (Driver::Claude, _) => Box::new(Claude::find(env, command)?),
+        (Driver::Command, shell) => {
+            let missing =
+                || Failure::new(FailureKind::AgentMissing, "say in the agent's command what to run");
+            let command = command.or(shell.as_deref()).ok_or_else(missing)?;
+            Box::new(Command::shell(env, command, secrets))
         }
-    }
+    })
 }

@@ -39,6 +39,10 @@ pub(super) struct Prepared {
     pub(super) tools: Arc<dyn ToolHost>,
     pub(super) driver: Driver,
     pub(super) command: Option<String>,
+    /// The shell command that starts the agent instead, where the workflow gives one.
+    pub(super) shell: Option<String>,
+    /// Environment variables that the agent must not have, whatever a profile says.
+    pub(super) secrets: Vec<String>,
     /// What follows a turn.
     pub(super) turns: Arc<dyn TurnHost>,
     review: Option<Arc<ReviewTools>>,
@@ -145,6 +149,8 @@ impl Bench<'_> {
                     max_turns: handoff.max_turns,
                 }),
                 session: handed_off(prepared.session.clone(), run, &handoff),
+                shell: handoff.command.clone(),
+                secrets: after.secrets.clone(),
                 after: Some(after),
                 ..prepared
             }),
@@ -178,6 +184,8 @@ impl Bench<'_> {
             tools: assignment.tools,
             driver: agent.driver,
             command: agent.command.clone(),
+            shell: None,
+            secrets: vec![],
             turns: Arc::new(OneTurn),
             review: assignment.review,
             after: None,

@@ -36,9 +36,13 @@ pub(super) fn spec(engine: &Engine, run: &Run, agent: &Agent, folders: &Folders)
     Ok(Spec {
         name: sandbox_name(&run.id, run.fence),
         workspace_tree: folders.tree.clone(),
+        // A workspace that outlives its runs is called by its own path inside, too (Symphony 10.2).
+        workspace_inside: folders.git_dir.is_none().then(|| folders.tree.clone()),
         git_dir: folders.git_dir.clone(),
         read_only: readable,
+        links: Vec::new(),
         home,
+        home_inside: None,
         gateway_socket: folder.join("gateway.sock"),
         env: vec![("PATH".to_owned(), path(&setup.path))],
         program: vec![],
@@ -52,6 +56,7 @@ pub(super) fn spec(engine: &Engine, run: &Run, agent: &Agent, folders: &Folders)
         },
         hide: vec![setup.state_dir.clone()],
         read_only_workspace: run.review.is_some(),
+        nested_walls: false,
     })
 }
 

@@ -85,7 +85,7 @@ impl Board {
             .fleet
             .agents
             .values()
-            .filter(|agent| engine.readiness_of(agent) == Readiness::complete());
+            .filter(|agent| engine.readiness_for(&self.project, agent) == Readiness::complete());
         let able: HashSet<&AgentName> = able.map(|agent| &agent.name).collect();
         let mut owed = 0;
         for run in open.iter().map(|stored| &stored.run).filter(|run| run.issue.project == self.project) {

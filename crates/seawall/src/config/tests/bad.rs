@@ -56,17 +56,17 @@ error: the team `pai` is not registered
 }
 
 #[test]
-fn a_driver_of_a_later_release() {
+fn a_driver_that_nobody_knows() {
     check(
         "driver = \"codex\"",
-        "driver = \"claude\"",
+        "driver = \"cloud\"",
         r#"
-error: the driver `claude` arrives with a later release
+error: this driver is not known
   --> seawall.toml:16:10 (agents.judge.driver)
    |
-16 | driver = "claude"
-   |          ^^^^^^^^
-  mend: write driver = "codex" or driver = "builtin" until then"#,
+16 | driver = "cloud"
+   |          ^^^^^^^
+  mend: write driver = "codex", "claude", "command" or "builtin""#,
     );
 }
 
