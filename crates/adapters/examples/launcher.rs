@@ -20,8 +20,11 @@ fn main() -> ExitCode {
             Some("builtin-agent") => {
                 adapters::agent::builtin::guest::main().map_err(|error| base::error::chain(&error))
             }
+            Some("command-agent") => {
+                adapters::agent::command::guest::main().map_err(|error| base::error::chain(&error))
+            }
             Some("hold") => hold(&args[1..]),
-            _ => Err("usage: launcher sandbox-enter | sandbox-forward … | builtin-agent | hold DIR MARKER"
+            _ => Err("usage: launcher sandbox-enter | sandbox-forward … | builtin-agent | command-agent | hold DIR MARKER"
                 .to_owned()),
         };
     match ended {
@@ -47,15 +50,19 @@ fn hold(args: &[String]) -> Result<i32, String> {
         let spec = Spec {
             name: format!("{marker}-group"),
             workspace_tree: dir.join("workspace"),
+            workspace_inside: None,
             git_dir: None,
             read_only: Vec::new(),
+            links: Vec::new(),
             home: dir.join("home"),
+            home_inside: None,
             gateway_socket: dir.join("gateway/gateway.sock"),
             env: Vec::new(),
             program: ["/bin/bash", "-c", &script].map(str::to_owned).into(),
             limits: Limits::default(),
             hide: Vec::new(),
             read_only_workspace: false,
+            nested_walls: false,
         };
         let mut running = sandbox.spawn(&spec).await.map_err(|error| base::error::chain(&error))?;
         let exit = running.wait().await.map_err(|error| error.to_string())?;

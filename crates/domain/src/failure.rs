@@ -23,6 +23,10 @@ pub enum FailureKind {
     TimedOut,
     /// The agent showed no activity for too long.
     Stalled,
+    /// The agent did not answer its protocol's request in time (Symphony's `response_timeout`).
+    NoAnswer,
+    /// The agent was silent for too long while a turn went on (Symphony's `turn_timeout`).
+    TurnTimedOut,
     /// The agent wrote more than the limit that was not its protocol.
     Flooded,
     /// The workspace grew past its quota.
@@ -59,6 +63,8 @@ impl FailureKind {
             Self::OutOfMemory => "out_of_memory",
             Self::TimedOut => "timed_out",
             Self::Stalled => "stalled",
+            Self::NoAnswer => "no_answer",
+            Self::TurnTimedOut => "turn_timed_out",
             Self::Flooded => "flooded",
             Self::DiskQuota => "disk_quota",
             Self::Protocol => "protocol",
@@ -84,6 +90,8 @@ impl FailureKind {
             | Self::OutOfMemory
             | Self::TimedOut
             | Self::Stalled
+            | Self::NoAnswer
+            | Self::TurnTimedOut
             | Self::Flooded
             | Self::DiskQuota
             | Self::Protocol

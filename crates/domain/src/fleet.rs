@@ -2,10 +2,22 @@
 
 use crate::budget::Limit;
 use crate::change::Landing;
-use crate::issue::States;
+use crate::issue::{States, normal};
 use crate::{AgentName, Millis, ModelName, ProjectName, TeamName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Attempts of a project that may live at once unless somebody says otherwise (Symphony 5.3.5).
+pub const DEFAULT_SLOTS: u32 = 10;
+/// Review rounds before a person must decide unless somebody says otherwise.
+pub const DEFAULT_MAX_ROUNDS: u32 = 3;
+
+/// Model turns of an attempt unless the agent says otherwise: a long task, not a loop.
+pub const DEFAULT_MAX_TURNS: u32 = 100;
+/// An attempt's time unless the agent says otherwise (Symphony 5.3.6 gives a turn one hour).
+pub const DEFAULT_ATTEMPT_TIMEOUT: Millis = Millis::seconds(3600);
+/// Silence that counts as stalled unless the agent says otherwise (Symphony 5.3.6).
+pub const DEFAULT_STALL_TIMEOUT: Millis = Millis::seconds(300);
 
 /// Everything that is registered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +51,10 @@ pub enum Driver {
     Builtin,
     /// The Codex CLI's app-server.
     Codex,
+    /// The Claude Code CLI.
+    Claude,
+    /// Any program, started once for each turn.
+    Command,
 }
 
 /// A registered kind of worker.
@@ -66,6 +82,24 @@ pub struct Agent {
     pub limits: Limits,
 }
 
+impl Agent {
+    /// An agent that says nothing more.
+    pub fn new(name: AgentName, team: TeamName, driver: Driver, model: ModelName) -> Self {
+        Self {
+            name,
+            team,
+            driver,
+            command: None,
+            model,
+            budget: None,
+            max_turns: DEFAULT_MAX_TURNS,
+            attempt_timeout: DEFAULT_ATTEMPT_TIMEOUT,
+            stall_timeout: DEFAULT_STALL_TIMEOUT,
+            limits: Limits::default(),
+        }
+    }
+}
+
 /// What one attempt may use of the machine it runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -86,6 +120,18 @@ impl Default for Limits {
     }
 }
 
+/// How a project's work reaches people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Seawall takes the change, has its owners review it, and lands it.
+    #[default]
+    Land,
+    /// As Symphony's specification has it: the agent works in a workspace of the issue's own until the tracker's state
+    /// says that it is over, and hands its work on itself.
+    Handoff,
+}
+
 /// A repository with its tracker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
@@ -95,10 +141,20 @@ pub struct Project {
     pub team: TeamName,
     /// The agent that works on its issues.
     pub author: AgentName,
+    /// How its work reaches people.
+    pub delivery: Delivery,
     /// Attempts that may live at once, reviews included.
     pub slots: u32,
+    /// Attempts that may live at once for issues in a state; the state normalised (see [`crate::issue::normal`]).
+    pub slots_by_state: BTreeMap<String, u32>,
+    /// The agent for issues in a state, where it is another one than `author`; the state normalised.
+    pub agents_by_state: BTreeMap<String, AgentName>,
+    /// Its share of what all projects may do at once, against the other projects' shares.
+    pub weight: u32,
     /// What its tracker's states mean.
     pub states: States,
+    /// Labels that an issue must have, all of them, to be worked on.
+    pub required_labels: Vec<String>,
     /// The branch that changes land on.
     pub branch: String,
     /// How they land.
@@ -107,6 +163,33 @@ pub struct Project {
     pub retry: RetryPolicy,
     /// Review rounds before a person must decide.
     pub max_rounds: u32,
+}
+
+impl Project {
+    /// A project that says nothing more: Symphony's defaults (5.3), and what is landed is reviewed.
+    pub fn new(name: ProjectName, team: TeamName, author: AgentName) -> Self {
+        Self {
+            name,
+            team,
+            author,
+            delivery: Delivery::default(),
+            slots: DEFAULT_SLOTS,
+            slots_by_state: BTreeMap::new(),
+            agents_by_state: BTreeMap::new(),
+            weight: 1,
+            states: States::default(),
+            required_labels: vec![],
+            branch: "main".to_owned(),
+            landing: Landing::default(),
+            retry: RetryPolicy::default(),
+            max_rounds: DEFAULT_MAX_ROUNDS,
+        }
+    }
+
+    /// The agent for an issue in `state`.
+    pub fn agent_for(&self, state: &str) -> &AgentName {
+        self.agents_by_state.get(&normal(state)).unwrap_or(&self.author)
+    }
 }
 
 /// When to try again, and when to give up.

@@ -2,39 +2,136 @@
 
 use crate::{IssueId, ProjectName, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashSet};
 
-/// A work item as the tracker told it, normalised.
+/// A work item as the tracker told it, normalised (Symphony's specification, 4.1.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issue {
-    /// The tracker's id; unique within the project.
+    /// The tracker's id; unique within the project, opaque.
     pub id: IssueId,
-    /// What people call it, such as `SHOP-12`.
+    /// What people call it, such as `SHOP-12`; unique within the project.
     pub identifier: String,
     /// One line.
     pub title: String,
-    /// The body, markdown.
+    /// The body, markdown, if there is one.
     #[serde(default)]
-    pub description: String,
+    pub description: Option<String>,
     /// The tracker's state, as written there.
     pub state: String,
-    /// 1 is the most urgent; issues without one come last.
+    /// 1 is the most urgent; only 1 to 4 are ranked.
     #[serde(default)]
-    pub priority: Option<u32>,
-    /// Labels, as written.
+    pub priority: Option<i64>,
+    /// Labels, trimmed and lowercase, each once.
     #[serde(default)]
     pub labels: Vec<String>,
-    /// Ids of issues that must reach a terminal state first.
+    /// What must be over first, as far as the tracker tells. For people and prompts: what follows from it is in
+    /// `dispatchable`.
     #[serde(default)]
-    pub blocked_by: Vec<IssueId>,
+    pub blocked_by: Vec<Blocker>,
+    /// The branch that the tracker proposes.
+    #[serde(default)]
+    pub branch_name: Option<String>,
+    /// Whose it is, by the tracker's id.
+    #[serde(default)]
+    pub assignee_id: Option<String>,
+    /// Ids of the tracker's own that its tools need; a JSON object without secrets. Nobody else reads it.
+    #[serde(default)]
+    pub native_ref: Option<serde_json::Value>,
+    /// `None`: the tracker's own rules (assignment, blockers, board) let it be worked on. Else what stands against it.
+    #[serde(default)]
+    pub withheld: Option<String>,
     /// Where a person reads it (a path or an http(s) address), if anywhere.
     #[serde(default)]
     pub url: Option<String>,
     /// A value that changes whenever anything in the issue does; equal values mean the same text.
     pub version: String,
+    /// When it was made, as the tracker says.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
     /// When it was last changed, as the tracker says.
     #[serde(default)]
     pub updated_at: Option<Timestamp>,
+}
+
+/// What another issue waits for; every field as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BlockerForm")]
+pub struct Blocker {
+    /// The tracker's id.
+    pub id: Option<IssueId>,
+    /// What people call it.
+    pub identifier: Option<String>,
+    /// Its state.
+    pub state: Option<String>,
+}
+
+/// Stores written before blockers had fields hold plain ids.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum BlockerForm {
+    Id(IssueId),
+    Fields {
+        #[serde(default)]
+        id: Option<IssueId>,
+        #[serde(default)]
+        identifier: Option<String>,
+        #[serde(default)]
+        state: Option<String>,
+    },
+}
+
+impl From<BlockerForm> for Blocker {
+    fn from(form: BlockerForm) -> Self {
+        match form {
+            BlockerForm::Id(id) => Self { id: Some(id), identifier: None, state: None },
+            BlockerForm::Fields { id, identifier, state } => Self { id, identifier, state },
+        }
+    }
+}
+
+impl Blocker {
+    /// What people call it, else its id.
+    pub fn name(&self) -> &str {
+        let id = self.id.as_ref().map(IssueId::as_str);
+        self.identifier.as_deref().or(id).unwrap_or("an issue without a name")
+    }
+}
+
+impl Issue {
+    /// An issue of which nothing is known but what every issue has.
+    pub fn new(id: IssueId, identifier: &str, title: &str, state: &str) -> Self {
+        Self {
+            id,
+            identifier: identifier.to_owned(),
+            title: title.to_owned(),
+            description: None,
+            state: state.to_owned(),
+            priority: None,
+            labels: vec![],
+            blocked_by: vec![],
+            branch_name: None,
+            assignee_id: None,
+            native_ref: None,
+            withheld: None,
+            url: None,
+            version: String::new(),
+            created_at: None,
+            updated_at: None,
+        }
+    }
+
+    /// Whether the tracker's own rules let it be worked on.
+    pub fn is_dispatchable(&self) -> bool {
+        self.withheld.is_none()
+    }
+
+    /// The first label of `required` that it lacks. Compared without case and outer blanks; a blank one is on no issue.
+    pub fn lacks<'a>(&self, required: &'a [String]) -> Option<&'a str> {
+        let has = |wanted: &str| {
+            let wanted = wanted.trim().to_lowercase();
+            !wanted.is_empty() && self.labels.iter().any(|label| label.trim().to_lowercase() == wanted)
+        };
+        required.iter().map(String::as_str).find(|wanted| !has(wanted))
+    }
 }
 
 /// Which tracker states mean what, for one project. Compared without case and outer blanks.
@@ -60,7 +157,8 @@ pub enum Standing {
 impl States {
     /// What `state` means here.
     pub fn standing(&self, state: &str) -> Standing {
-        let same = |known: &String| known.trim().eq_ignore_ascii_case(state.trim());
+        let wanted = normal(state);
+        let same = |known: &String| normal(known) == wanted;
         if self.terminal.iter().any(same) {
             Standing::Terminal
         } else if self.active.iter().any(same) {
@@ -84,23 +182,18 @@ impl Default for States {
     }
 }
 
-/// The order in which issues are offered slots: priority, then age of last change, then identifier.
+/// A state as it is compared: without outer blanks and case.
+pub fn normal(state: &str) -> String {
+    state.trim().to_lowercase()
+}
+
+/// The order in which issues are offered slots (8.2): priority 1 to 4, then the rest; the oldest first; then by name.
 pub fn sort_for_dispatch(issues: &mut [Issue]) {
+    let rank = |issue: &Issue| issue.priority.filter(|priority| (1..=4).contains(priority)).unwrap_or(5);
+    let age = |issue: &Issue| issue.created_at.map_or(i64::MAX, |at| at.0);
     issues.sort_by(|a, b| {
-        let key = |i: &Issue| (i.priority.unwrap_or(u32::MAX), i.updated_at.unwrap_or_default());
-        key(a).cmp(&key(b)).then_with(|| a.identifier.cmp(&b.identifier))
+        (rank(a), age(a)).cmp(&(rank(b), age(b))).then_with(|| a.identifier.cmp(&b.identifier))
     });
-}
-
-/// The issues that are over: what blocks no other any more.
-pub fn over<'a>(all: &'a [Issue], states: &States) -> HashSet<&'a IssueId> {
-    let terminal = |issue: &&Issue| states.standing(&issue.state) == Standing::Terminal;
-    all.iter().filter(terminal).map(|issue| &issue.id).collect()
-}
-
-/// The blockers of `issue` that are not `over`. An unknown blocker is not, and blocks.
-pub fn open_blockers(issue: &Issue, over: &HashSet<&IssueId>) -> BTreeSet<IssueId> {
-    issue.blocked_by.iter().filter(|id| !over.contains(id)).cloned().collect()
 }
 
 /// An issue as a run remembers it.
@@ -116,26 +209,36 @@ pub struct IssueRef {
     pub title: String,
     /// The version that was claimed; once a person was asked, the one that asks.
     pub version: String,
+    /// The tracker's state, as it was seen last.
+    #[serde(default)]
+    pub state: String,
+    /// Where a person reads it.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+impl IssueRef {
+    /// `issue` of `project`, as it reads now.
+    pub fn of(project: ProjectName, issue: &Issue) -> Self {
+        Self {
+            project,
+            id: issue.id.clone(),
+            identifier: issue.identifier.clone(),
+            title: issue.title.clone(),
+            version: issue.version.clone(),
+            state: issue.state.clone(),
+            url: issue.url.clone(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn issue(id: &str, state: &str, priority: Option<u32>, blocked_by: &[&str]) -> Issue {
-        Issue {
-            id: id.into(),
-            identifier: id.into(),
-            title: String::new(),
-            description: String::new(),
-            state: state.into(),
-            priority,
-            labels: vec![],
-            blocked_by: blocked_by.iter().map(|&b| b.into()).collect(),
-            url: None,
-            version: String::new(),
-            updated_at: None,
-        }
+    fn issue(id: &str, priority: Option<i64>, created_at: Option<i64>) -> Issue {
+        let created_at = created_at.map(Timestamp);
+        Issue { priority, created_at, ..Issue::new(id.into(), id, "t", "Todo") }
     }
 
     #[test]
@@ -147,21 +250,31 @@ mod tests {
     }
 
     #[test]
-    fn an_issue_without_priority_comes_last() {
+    fn priority_comes_before_age_and_age_before_name() {
         let mut issues = [
-            issue("c", "Todo", None, &[]),
-            issue("b", "Todo", Some(2), &[]),
-            issue("a", "Todo", Some(1), &[]),
+            issue("zero", Some(0), Some(1)),
+            issue("none", None, Some(0)),
+            issue("young", Some(2), Some(9)),
+            issue("old", Some(2), Some(3)),
+            issue("undated", Some(2), None),
+            issue("b", Some(1), None),
+            issue("a", Some(1), None),
         ];
         sort_for_dispatch(&mut issues);
-        assert_eq!(issues.map(|i| i.identifier), ["a", "b", "c"]);
+        assert_eq!(issues.map(|i| i.identifier), ["a", "b", "old", "young", "undated", "none", "zero"]);
     }
 
     #[test]
-    fn an_unknown_blocker_blocks() {
-        let all = [issue("done", "Done", None, &[]), issue("open", "Todo", None, &[])];
-        let blocked = issue("x", "Todo", None, &["done", "open", "gone"]);
-        let open: Vec<_> = open_blockers(&blocked, &over(&all, &States::default())).into_iter().collect();
-        assert_eq!(open, ["gone".into(), "open".into()]);
+    fn a_blank_required_label_is_on_no_issue() {
+        let labelled = Issue { labels: vec!["ready".into(), "backend".into()], ..issue("a", None, None) };
+        assert_eq!(labelled.lacks(&[" Ready ".into(), "BACKEND".into()]), None);
+        assert_eq!(labelled.lacks(&["ready".into(), "  ".into()]), Some("  "));
+        assert_eq!(labelled.lacks(&["ready".into(), "web".into()]), Some("web"));
+    }
+
+    #[test]
+    fn blockers_of_an_older_store_are_read() {
+        let blockers: Vec<Blocker> = serde_json::from_str(r#"["X-1", {"identifier": "X-2"}]"#).unwrap();
+        assert_eq!(blockers.iter().map(Blocker::name).collect::<Vec<_>>(), ["X-1", "X-2"]);
     }
 }

@@ -3,8 +3,7 @@
 use domain::call::{Call, Status, Usage};
 use domain::containment::Identity;
 use domain::event::Event;
-use domain::issue::IssueRef;
-use domain::review::Ledger;
+use domain::issue::{Issue, IssueRef};
 use domain::run::{Assignment, Phase, Purpose, Refusal, Run};
 use domain::{Fence, MicroUsd, RunId, Timestamp};
 use store::cursor::EventCursor;
@@ -12,27 +11,13 @@ use store::cursor::EventCursor;
 use crate::records::{ActivityRow, DecisionRow, EventRow};
 
 pub(crate) fn author_run(id: &str) -> Run {
+    let issue = Issue::new("12".into(), "SHOP-12", "Round prices", "Todo");
+    let issue = IssueRef::of("shop".into(), &issue);
     Run {
-        id: id.into(),
-        issue: IssueRef {
-            project: "shop".into(),
-            id: "12".into(),
-            identifier: "SHOP-12".into(),
-            title: "Round prices".into(),
-            version: "v1".into(),
-        },
-        agent: "author".into(),
-        team: "payments".into(),
-        review: None,
         fence: Fence(1),
         attempts: 1,
-        failures: 0,
-        round: 0,
-        rebases: 0,
         phase: Phase::Working { since: Timestamp(0) },
-        change: None,
-        ledger: Ledger::default(),
-        created_at: Timestamp(0),
+        ..Run::new(id.into(), issue, "author".into(), "payments".into(), Timestamp(0))
     }
 }
 

@@ -34,6 +34,7 @@ fn answer(issue: String, run: Option<&RunRow>, decision: Option<&DecisionRow>) -
 fn of_open(row: &RunRow) -> WhyVerdict {
     match row.run.phase {
         Phase::Waiting { .. } => WhyVerdict::Waiting,
+        Phase::Blocked { .. } => WhyVerdict::Refused,
         Phase::Starting { .. }
         | Phase::Working { .. }
         | Phase::Collecting
@@ -43,9 +44,9 @@ fn of_open(row: &RunRow) -> WhyVerdict {
     }
 }
 
-/// A blocker that is over lets the issue go by itself, as everything does that passes with time.
+/// A blocker that is over, or a label that is set, lets the issue go by itself, as everything does that passes with time.
 fn of_refusal(refusal: &Refusal) -> WhyVerdict {
-    let waits = refusal.passes() || matches!(refusal, Refusal::Blocked { .. });
+    let waits = refusal.passes() || matches!(refusal, Refusal::Withheld { .. } | Refusal::NoLabel { .. });
     if waits { WhyVerdict::Waiting } else { WhyVerdict::Refused }
 }
 
@@ -54,9 +55,13 @@ fn of_ended(outcome: Option<&Outcome>) -> WhyVerdict {
         Some(Outcome::NeedsPerson { .. } | Outcome::Failed { .. } | Outcome::Stopped { .. }) => {
             WhyVerdict::Refused
         }
-        Some(Outcome::Landed { .. } | Outcome::Reviewed { .. } | Outcome::Cancelled { .. }) | None => {
-            WhyVerdict::Done
-        }
+        Some(
+            Outcome::Landed { .. }
+            | Outcome::Reviewed { .. }
+            | Outcome::Released { .. }
+            | Outcome::Cancelled { .. },
+        )
+        | None => WhyVerdict::Done,
     }
 }
 
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_blocked_issue_waits_for_no_person() {
-        let blocked = Refusal::Blocked { blockers: ["SHOP-1".into()].into() };
+        let blocked = Refusal::Withheld { why: "it waits for SHOP-1".into() };
         check(None, Some(decision("SHOP-12", blocked)), WhyVerdict::Waiting, "it waits for SHOP-1");
     }
 

@@ -26,6 +26,7 @@ const CHUNK: usize = 500;
 const MAX_NAMESAKES: u32 = 20;
 
 const VERSIONS: &str = "SELECT id, version FROM issues WHERE project = $1 ORDER BY id LIMIT $2";
+const STATES: &str = "SELECT id, state FROM issues WHERE project = $1 ORDER BY id LIMIT $2";
 const ALL: &str = "SELECT project, body, observed_at FROM issues WHERE project = $1 ORDER BY id LIMIT $2";
 const ONE: &str = "SELECT project, body, observed_at FROM issues WHERE project = $1 AND id = $2";
 const NAMED: &str = "SELECT project, body, observed_at FROM issues WHERE identifier = $1 OR id = $1
@@ -37,12 +38,12 @@ const UPSERT: &str = "INSERT INTO issues (project, id, identifier, version, stat
 const DELETE: &str = "DELETE FROM issues WHERE project = $1 AND id = $2";
 
 impl Store {
-    /// Makes `issues` the project's issues: what changed is written, what is gone is removed. Writes nothing
-    /// when nothing changed.
+    /// Remembers `issues` as they read now, and forgets `gone`. Writes nothing when nothing changed.
     pub async fn observe_issues(
         &self,
         project: &ProjectName,
         issues: &[Issue],
+        gone: &[IssueId],
         now: Timestamp,
     ) -> Result<()> {
         let mut known = BTreeMap::new();
@@ -51,11 +52,12 @@ impl Store {
         }
         let mut changes = Vec::new();
         for issue in issues {
-            if known.remove(&issue.id).as_ref() != Some(&issue.version) {
+            if known.get(&issue.id) != Some(&issue.version) {
                 changes.push((UPSERT, issue_row(project, issue, now)?));
             }
         }
-        changes.extend(known.into_keys().map(|gone| (DELETE, params![project.as_str(), gone.as_str()])));
+        let gone = gone.iter().filter(|id| known.contains_key(*id));
+        changes.extend(gone.map(|gone| (DELETE, params![project.as_str(), gone.as_str()])));
         for chunk in changes.chunks(CHUNK) {
             let mut batch = Batch::new();
             for (sql, row) in chunk {
@@ -64,6 +66,12 @@ impl Store {
             self.db.commit(batch).await?;
         }
         Ok(())
+    }
+
+    /// The ids and states of the project's issues, as they were seen last.
+    pub async fn issue_states(&self, project: &ProjectName) -> Result<Vec<(IssueId, String)>> {
+        let rows = self.db.read(STATES, params![project.as_str(), MAX_ISSUES]).await?;
+        rows.iter().map(|row| Ok((name(row, "id")?, row.text("state")?.to_owned()))).collect()
     }
 
     /// The issues of `project`, by id.

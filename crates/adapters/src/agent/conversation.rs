@@ -16,7 +16,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::exit::explain;
-use super::{Activity, End, Host, SessionLimits, ToolAnswer};
+use super::waiting::{Patience, Waiting};
+use super::{Activity, End, Host, SessionLimits, Then, ToolAnswer};
 use crate::sandbox::watch::{self, OverQuota};
 use crate::sandbox::{Inside, Running, Sandbox, Spec};
 
@@ -43,11 +44,20 @@ pub(super) struct Conversation {
     token: Secret,
     limits: SessionLimits,
     deadline: Instant,
-    last_line: Instant,
+    patience: Patience,
     garbage: u64,
     spoke: bool,
     interrupted: bool,
     quota: AbortOnDropHandle<OverQuota>,
+}
+
+/// How an agent's work came to its end without a failure.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// Its last words.
+    Finished(String),
+    /// What a person must answer first.
+    Blocked(String),
 }
 
 /// What came next.
@@ -93,7 +103,7 @@ impl Conversation {
             token,
             limits,
             deadline: now + limits.deadline,
-            last_line: now,
+            patience: Patience::new(&limits, now),
             garbage: 0,
             spoke: false,
             interrupted: false,
@@ -118,8 +128,9 @@ impl Conversation {
             stdin.write_all(line.as_bytes()).await?;
             stdin.flush().await
         };
-        let patience = self.deadline.min(Instant::now() + self.limits.stall);
-        match timeout_at(patience, sent).await {
+        let patience = Patience::new(&self.limits, Instant::now());
+        let given_up = patience.ends().map_or(self.deadline, |(at, _)| at.min(self.deadline));
+        match timeout_at(given_up, sent).await {
             Ok(Ok(())) => Ok(()),
             // Its end is the better explanation.
             Ok(Err(_)) => Err(self.ended().await),
@@ -130,7 +141,7 @@ impl Conversation {
     /// The next message, or why there is none.
     pub async fn next(&mut self) -> Result<Next, Failure> {
         loop {
-            let stalled = self.last_line + self.limits.stall;
+            let (silent, why) = self.patience.ends().unwrap_or((self.deadline, Waiting::Nothing));
             let line = tokio::select! {
                 biased;
                 () = self.host.interrupt.cancelled(), if !self.interrupted => {
@@ -141,12 +152,13 @@ impl Conversation {
                 () = tokio::time::sleep_until(self.deadline) => return Err(self.timed_out()),
                 Ok(over) = &mut self.quota => return Err(over_quota(over)),
                 line = self.lines.next() => line,
-                () = tokio::time::sleep_until(stalled) => return Err(self.stalled()),
+                () = tokio::time::sleep_until(silent) => return Err(self.patience.spent(why, &self.limits)),
             };
+            self.patience.heard_output(Instant::now());
             match line {
                 Ok(Some(line)) => {
                     if let Some(message) = self.parse(line).await? {
-                        self.last_line = Instant::now();
+                        self.patience.heard_message(Instant::now());
                         self.spoke = true;
                         return Ok(Next::Message(message));
                     }
@@ -166,9 +178,31 @@ impl Conversation {
             }
         };
         let answer = answer.ok_or_else(|| self.timed_out())?;
-        self.last_line = Instant::now();
+        self.patience.heard_message(Instant::now());
         self.tell(Activity::ToolCalled { name: name.to_owned(), ok: answer.ok }).await;
         Ok(answer)
+    }
+
+    /// From now on this is what is waited for.
+    pub fn wait_for(&mut self, what: Waiting) {
+        self.patience.wait_for(what, Instant::now());
+    }
+
+    /// Asks the host what follows, `finished` turns being over. An interrupt, or the end of the session's time, is an
+    /// answer too.
+    pub async fn after(&mut self, finished: u32) -> Result<Then, Failure> {
+        if self.interrupted {
+            return Ok(Then::Finish);
+        }
+        let then = tokio::select! {
+            then = timeout_at(self.deadline, self.host.turns.after(finished)) => then.map_err(|_| self.timed_out()),
+            () = self.host.interrupt.cancelled(), if !self.interrupted => {
+                self.interrupted = true;
+                Ok(Then::Finish)
+            }
+        };
+        self.patience.heard_message(Instant::now());
+        then
     }
 
     /// Tells the host. Waits while its channel is full, but not beyond the session's deadline.
@@ -178,8 +212,8 @@ impl Conversation {
     }
 
     /// Ends the agent, politely if its work is done, and says how the session ended.
-    pub async fn finish(mut self, end: Result<String, Failure>) -> End {
-        if end.is_ok() {
+    pub async fn finish(mut self, end: Result<Done, Failure>) -> End {
+        if matches!(end, Ok(Done::Finished(_))) {
             // Closing stdin asks it to end.
             self.stdin = None;
             let _ = tokio::time::timeout(GRACE, self.running.wait()).await;
@@ -189,7 +223,8 @@ impl Conversation {
         }
         match end {
             _ if self.interrupted => End::Interrupted,
-            Ok(summary) => End::Finished { summary },
+            Ok(Done::Finished(summary)) => End::Finished { summary },
+            Ok(Done::Blocked(question)) => End::Blocked { question },
             Err(failure) => End::Failed(self.blotted(failure)),
         }
     }
@@ -212,6 +247,9 @@ impl Conversation {
         self.garbage = self.garbage.saturating_add(bytes);
         let start = String::from_utf8_lossy(&start[..start.len().min(4 * GARBAGE_START)]).into_owned();
         let start = self.blot(start.chars().take(GARBAGE_START).collect());
+        if start.starts_with('{') {
+            self.tell(Activity::Noticed { event: "malformed".to_owned(), text: start.clone() }).await;
+        }
         self.tell(Activity::Garbage { total_bytes: self.garbage, start }).await;
         if self.garbage > self.limits.max_garbage_bytes {
             let limit = self.limits.max_garbage_bytes;
@@ -246,11 +284,6 @@ impl Conversation {
             FailureKind::TimedOut,
             format!("not done after {seconds} s; give it more time or less work"),
         )
-    }
-
-    fn stalled(&self) -> Failure {
-        let seconds = self.limits.stall.as_secs_f32();
-        Failure::new(FailureKind::Stalled, format!("no sign of life for {seconds} s"))
     }
 
     fn blot(&self, text: String) -> String {

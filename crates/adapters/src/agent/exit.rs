@@ -17,6 +17,11 @@ pub(super) fn explain(exit: Exit, spoke: bool, stderr: &str) -> Failure {
             let detail = format!("its program cannot be started; install it or make it visible inside{told}");
             return Failure::new(FailureKind::AgentMissing, detail);
         }
+        // What a shell says of a command that is not there, or is no program.
+        if matches!(exit.code, Some(126 | 127)) {
+            let detail = format!("a program of its command cannot be run; install it or name its path{told}");
+            return Failure::new(FailureKind::AgentMissing, detail);
+        }
         if stderr.contains("bwrap: ") || exit.code == Some(i32::from(enter::EXIT_CODE)) {
             return Failure::new(FailureKind::Sandbox, format!("the sandbox could not be entered{told}"));
         }

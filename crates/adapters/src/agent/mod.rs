@@ -21,9 +21,14 @@ use tokio_util::sync::CancellationToken;
 use crate::sandbox::{Sandbox, Spec};
 
 pub mod builtin;
+pub mod claude;
 pub mod codex;
+pub mod command;
 mod conversation;
+mod dialogue;
 mod exit;
+mod launch;
+mod waiting;
 
 /// Longest line of an agent's protocol, bytes: Codex was seen to write 1.2 MB, and its output cap allows more.
 pub const MAX_LINE_BYTES: usize = 10 * 1024 * 1024;
@@ -35,14 +40,20 @@ pub const MAX_GARBAGE_BYTES: u64 = 1024 * 1024;
 pub struct Session {
     /// The run's id.
     pub run: String,
+    /// What people call the work: `SHOP-12: its title`.
+    pub title: String,
     /// Which attempt of the run this is, from 1.
     pub attempt: u32,
     /// What to do.
     pub prompt: String,
     /// How to behave while doing it; before the prompt.
     pub instructions: String,
-    /// The model's name, as the gateway knows it.
-    pub model: String,
+    /// The model's name, as the gateway knows it; `None`: the agent's own command chooses.
+    pub model: Option<String>,
+    /// The thread, by the agent's own name for it, that an earlier attempt began and this one goes on with.
+    pub resume: Option<String>,
+    /// The driver's own block of the workflow (`codex`, `claude`, `command`), passed on as it is; an object.
+    pub settings: Value,
     /// What the gateway knows this run by.
     pub token: Secret,
     /// Tools that the host answers.
@@ -54,10 +65,14 @@ pub struct Session {
 /// What a session may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionLimits {
-    /// Requests to the model.
+    /// Requests to the model; 0: no limit.
     pub max_turns: u32,
-    /// Time without a line from the agent.
+    /// Time without a message from the agent; zero: no limit.
     pub stall: Duration,
+    /// Time that an answer of the agent's protocol may take; zero: no limit.
+    pub read: Duration,
+    /// Time without any output of the agent while a turn goes on; zero: no limit.
+    pub turn: Duration,
     /// Time in all.
     pub deadline: Duration,
     /// Longest protocol line, bytes; a longer one is garbage.
@@ -92,11 +107,43 @@ pub trait ToolHost: Send + Sync {
     fn call<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, ToolAnswer>;
 }
 
+/// What follows a turn that the agent finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The session is over.
+    Finish,
+    /// Another turn on the same thread.
+    Continue {
+        /// What the agent is told.
+        prompt: String,
+    },
+    /// The attempt failed.
+    Fail(Failure),
+}
+
+/// Decides after each turn whether there is another one.
+pub trait TurnHost: Send + Sync {
+    /// `finished` turns of this session are over, from 1.
+    fn after<'a>(&'a self, finished: u32) -> BoxFuture<'a, Then>;
+}
+
+/// One turn is all.
+#[derive(Clone, Copy, Debug)]
+pub struct OneTurn;
+
+impl TurnHost for OneTurn {
+    fn after<'a>(&'a self, _finished: u32) -> BoxFuture<'a, Then> {
+        Box::pin(std::future::ready(Then::Finish))
+    }
+}
+
 /// What the host gives a session.
 #[derive(Clone)]
 pub struct Host {
     /// Who answers the tools.
     pub tools: Arc<dyn ToolHost>,
+    /// Who says what follows a turn.
+    pub turns: Arc<dyn TurnHost>,
     /// Where activity is told, in order. A full channel holds the agent back; a closed one is fine.
     pub activity: mpsc::Sender<Activity>,
     /// Cancel it to end the session politely; it is killed if it does not end soon.
@@ -118,8 +165,34 @@ pub enum Activity {
     },
     /// It took its work.
     Started {
-        /// Its own name for the session.
+        /// Its own name for the session: what a later attempt can resume.
         session: String,
+    },
+    /// A turn of the conversation began.
+    TurnStarted {
+        /// The agent's own name for it, if it has one.
+        turn: String,
+        /// Its number in this session, from 1.
+        n: u32,
+    },
+    /// A turn of the conversation ended.
+    TurnEnded {
+        /// Its number in this session, from 1.
+        n: u32,
+        /// `completed`, `failed` or `interrupted`.
+        status: String,
+    },
+    /// What the provider allows, as it told last.
+    RateLimits {
+        /// As the agent's protocol has it.
+        limits: Value,
+    },
+    /// Anything else of its protocol that people may want to see.
+    Noticed {
+        /// A name for it, stable.
+        event: String,
+        /// In a few words.
+        text: String,
     },
     /// It asked, or is about to ask, the model.
     Turn {
@@ -189,6 +262,11 @@ pub enum End {
     },
     /// It failed.
     Failed(Failure),
+    /// It asked for something that only a person can give: an approval, or an answer.
+    Blocked {
+        /// What, for that person.
+        question: String,
+    },
     /// The host interrupted it.
     Interrupted,
 }

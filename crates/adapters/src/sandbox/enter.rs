@@ -174,8 +174,11 @@ impl Arguments {
     fn new(plan: &Plan, walls: &Walls, sources: &[PathBuf], system: Vec<OsString>) -> io::Result<Arguments> {
         let mut list = Words(Vec::new());
         list.add(["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]);
-        // A user namespace made inside would bring back capabilities to try on the kernel.
-        list.add(["--unshare-user", "--disable-userns"]);
+        list.add(["--unshare-user"]);
+        if !walls.nested_walls {
+            // A user namespace made inside would bring back capabilities to try on the kernel.
+            list.add(["--disable-userns"]);
+        }
         list.add(["--uid", INNER_ID, "--gid", INNER_ID, "--hostname", "sandbox"]);
         list.0.extend(system);
         let files =
@@ -206,6 +209,9 @@ impl Arguments {
                 Access::ReadWrite => "--bind",
             };
             list.0.extend([option.into(), source.into(), (&mount.inside).into()]);
+        }
+        for (name, target) in &walls.links {
+            list.0.extend(["--symlink".into(), target.into(), name.into()]);
         }
         walls.masks.iter().for_each(|mask| list.mask(mask));
         for (key, value) in &plan.env {

@@ -28,6 +28,7 @@ pub mod watch;
 pub use probe::{Finding, NOBODY};
 pub use running::{Exit, Running};
 pub use spec::{Inside, Limits, Spec};
+pub(crate) use system::shows as is_shown_to_all;
 
 /// How much the sandbox holds back, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -129,6 +130,14 @@ impl Sandbox {
     /// The host uid and gid the inside has, when it is another one than ours.
     pub fn identity(&self) -> Option<(u32, u32)> {
         self.0.identity
+    }
+
+    /// Hands `dir` over to the user that the inside has, when that is another one than ours.
+    pub async fn hand_over(&self, dir: &Path) -> Result<(), Error> {
+        let Some((uid, gid)) = self.0.identity else { return Ok(()) };
+        let dir = dir.to_owned();
+        let given = tokio::task::spawn_blocking(move || ownership::give(&dir, uid, gid).map_err(unfit(&dir)));
+        given.await.unwrap_or_else(|error| Err(unfit(Path::new(""))(std::io::Error::other(error))))
     }
 
     /// Where the things of `spec` are once inside.
@@ -234,6 +243,11 @@ fn check(spec: &Spec) -> Result<(), Error> {
     let readable = spec.read_only.iter().all(|(host, inside)| host.is_absolute() && inside.is_absolute());
     if !absolute || !readable {
         return Err(problem(spec, "every path must be absolute"));
+    }
+    let placed = spec.workspace_inside.iter().chain(&spec.home_inside).all(|path| system::can_hold(path));
+    let linked = spec.links.iter().all(|(name, target)| system::can_hold(name) && target.is_absolute());
+    if !placed || !linked {
+        return Err(problem(spec, "nothing can be placed inside over a directory of the system"));
     }
     if spec.program.is_empty() {
         return Err(problem(spec, "no program is named"));

@@ -35,6 +35,9 @@ pub(super) struct Walls {
     /// The host uid and gid to become first.
     pub identity: Option<(u32, u32)>,
     pub mounts: Vec<Mount>,
+    /// (name, target), both inside.
+    pub links: Vec<(PathBuf, PathBuf)>,
+    pub nested_walls: bool,
     pub masks: Vec<Mask>,
     pub tmp_bytes: u64,
 }
@@ -70,12 +73,14 @@ pub(super) struct Means<'a> {
 impl Plan {
     pub fn new(spec: &Spec, means: Means<'_>) -> Plan {
         let walls = means.bwrap.map(|bwrap| {
-            let mounts = mounts(spec, means.launcher);
+            let mounts = mounts(spec, means.inside, means.launcher);
             Walls {
                 bwrap: bwrap.to_owned(),
                 identity: means.identity,
                 masks: masks(&spec.hide, &mounts),
                 mounts,
+                links: spec.links.clone(),
+                nested_walls: spec.nested_walls,
                 tmp_bytes: spec.limits.tmp_bytes.unwrap_or(DEFAULT_TMP_BYTES),
             }
         });
@@ -98,20 +103,22 @@ impl Plan {
     }
 }
 
-fn mounts(spec: &Spec, launcher: &Path) -> Vec<Mount> {
+/// Outer directories first, so that none covers what lies in it.
+fn mounts(spec: &Spec, inside: &spec::Inside, launcher: &Path) -> Vec<Mount> {
     let workspace = if spec.read_only_workspace { Access::ReadOnly } else { Access::ReadWrite };
     let mount = |source: &Path, inside: &Path, access| Mount {
         source: std::fs::canonicalize(source).unwrap_or_else(|_| source.to_owned()),
         inside: inside.to_owned(),
         access,
     };
-    let mut all = vec![mount(&spec.workspace_tree, Path::new(spec::WORKSPACE), workspace)];
+    let mut all = vec![mount(&spec.workspace_tree, &inside.workspace, workspace)];
     let git = spec.git_dir.iter();
-    all.extend(git.map(|dir| mount(dir, &Path::new(spec::WORKSPACE).join(".git"), Access::ReadOnly)));
-    all.push(mount(&spec.home, Path::new(spec::HOME), Access::ReadWrite));
+    all.extend(git.map(|dir| mount(dir, &inside.workspace.join(".git"), Access::ReadOnly)));
+    all.push(mount(&spec.home, &inside.home, Access::ReadWrite));
     all.push(mount(&spec.gateway_socket, Path::new(spec::GATEWAY_SOCKET), Access::ReadOnly));
     all.push(mount(launcher, Path::new(spec::LAUNCHER), Access::ReadOnly));
     all.extend(spec.read_only.iter().map(|(host, inside)| mount(host, inside, Access::ReadOnly)));
+    all.sort_by_key(|mount| mount.inside.components().count());
     all
 }
 

@@ -105,9 +105,12 @@ async fn probe(sandbox: &Sandbox, files: &Path, name: String) -> Result<Seen, St
     let spec = Spec {
         name,
         workspace_tree: files.join("workspace"),
+        workspace_inside: None,
         git_dir: None,
         read_only: Vec::new(),
+        links: Vec::new(),
         home: files.join("home"),
+        home_inside: None,
         gateway_socket: files.join("socket"),
         env: Vec::new(),
         program: ["/bin/sh", "-c", &script].map(str::to_owned).into(),
@@ -119,6 +122,7 @@ async fn probe(sandbox: &Sandbox, files: &Path, name: String) -> Result<Seen, St
         },
         hide: Vec::new(),
         read_only_workspace: false,
+        nested_walls: false,
     };
     let mut running = sandbox.spawn(&spec).await.map_err(|error| chain(&error))?;
     let group = running.group.clone().unwrap_or_default();

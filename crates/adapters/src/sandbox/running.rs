@@ -137,7 +137,7 @@ impl Exit {
 }
 
 /// The code a shell would report: 128 and more for a signal.
-pub(super) fn code_of(status: ExitStatus) -> i32 {
+pub(crate) fn code_of(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| SIGNAL_BASE + status.signal().unwrap_or_default())
 }
 

@@ -18,15 +18,21 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 pub struct Spec {
     /// Names the run's control group: 1 to 128 letters, digits, `.`, `_` or `-`; unique among live runs.
     pub name: String,
-    /// The working tree on the host: seen at [`WORKSPACE`], and the working directory. Handed over (chown) to the
-    /// sandbox's uid when that is another one than ours.
+    /// The working tree on the host, and the working directory. Handed over (chown) to the sandbox's uid when that is
+    /// another one than ours.
     pub workspace_tree: PathBuf,
-    /// Repository data, seen read-only at `/workspace/.git`.
+    /// Where the working tree is seen inside; [`WORKSPACE`] unless set. The host's own path will do, also below `/tmp`.
+    pub workspace_inside: Option<PathBuf>,
+    /// Repository data, seen read-only as `.git` of the working tree.
     pub git_dir: Option<PathBuf>,
     /// (host path, path inside): files and directories that may be read, such as toolchains and knowledge.
     pub read_only: Vec<(PathBuf, PathBuf)>,
-    /// The agent's private, writable home on the host; not below the temporary directory. Seen at [`HOME`].
+    /// Names inside that lead to other paths inside: (name, target). Made only where there are walls.
+    pub links: Vec<(PathBuf, PathBuf)>,
+    /// The agent's private, writable home on the host; not below the temporary directory.
     pub home: PathBuf,
+    /// Where the home is seen inside; [`HOME`] unless set.
+    pub home_inside: Option<PathBuf>,
     /// The host's end of the way out (see [`super::tunnel`]), seen at [`GATEWAY_SOCKET`].
     pub gateway_socket: PathBuf,
     /// The environment inside. Nothing is inherited; `HOME`, `PATH`, `TMPDIR`, `LANG` have defaults.
@@ -39,6 +45,9 @@ pub struct Spec {
     pub hide: Vec<PathBuf>,
     /// The working tree cannot be written: for reviewers.
     pub read_only_workspace: bool,
+    /// The inside may make user namespaces of its own, for an agent that was told to build walls within ours. Without
+    /// need it is a way to try capabilities on the kernel.
+    pub nested_walls: bool,
 }
 
 /// What one sandbox may use. `None`: no limit of ours.
@@ -92,8 +101,8 @@ impl Inside {
             };
         }
         Inside {
-            workspace: WORKSPACE.into(),
-            home: HOME.into(),
+            workspace: spec.workspace_inside.clone().unwrap_or_else(|| WORKSPACE.into()),
+            home: spec.home_inside.clone().unwrap_or_else(|| HOME.into()),
             gateway_socket: GATEWAY_SOCKET.into(),
             launcher: LAUNCHER.into(),
         }

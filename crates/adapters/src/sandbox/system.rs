@@ -1,7 +1,7 @@
 //! The part of the host that every sandbox may read. What is not listed is not there.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Directories of programs and libraries. A link on the host is made again inside instead of followed.
 const PROGRAMS: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
@@ -37,6 +37,20 @@ pub(super) const PASSWD: &str =
 pub(super) const GROUP: &str = "agent:x:1000:\nnogroup:x:65534:\n";
 /// Names inside: there is no network, so only the loopback has one.
 pub(super) const HOSTS: &str = "127.0.0.1 localhost sandbox\n::1 localhost\n";
+
+/// Whether `path` is one that every sandbox has from the host.
+pub(crate) fn shows(path: &Path) -> bool {
+    PROGRAMS.iter().any(|dir| path.starts_with(dir))
+}
+
+/// Whether something of the run can be placed at `path` inside: absolute, and not over what comes from the host or the
+/// kernel.
+pub(super) fn can_hold(path: &Path) -> bool {
+    let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    let taken =
+        ["/etc", "/proc", "/dev", "/run/seawall"].iter().chain(&PROGRAMS).any(|dir| path.starts_with(dir));
+    path.is_absolute() && plain && path.parent().is_some() && path != Path::new("/tmp") && !taken
+}
 
 /// bwrap's arguments that show the host's programs and settings.
 pub(super) fn arguments() -> Vec<OsString> {

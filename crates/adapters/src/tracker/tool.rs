@@ -2,7 +2,10 @@
 //!
 //! The issue is fixed by the run, so the arguments carry no id that could point at another one.
 
+use super::{Remark, ToolContext, Tracker};
+use crate::agent::{ToolAnswer, ToolSpec};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The tool's name.
 pub const NAME: &str = "tracker";
@@ -63,6 +66,54 @@ struct Arguments {
 enum Action {
     Comment,
     Move,
+}
+
+/// The tool, for the trackers that have none of their own.
+pub fn spec() -> ToolSpec {
+    ToolSpec {
+        name: NAME.to_owned(),
+        description: DESCRIPTION.to_owned(),
+        input_schema: serde_json::from_str(SCHEMA).unwrap_or(Value::Null),
+    }
+}
+
+/// Answers the tool for an agent that may move its issue to any state of the tracker.
+pub(super) async fn answer(
+    tracker: &dyn Tracker,
+    name: &str,
+    arguments: Value,
+    context: &ToolContext,
+) -> ToolAnswer {
+    if name != NAME {
+        return ToolAnswer { ok: false, text: format!("there is no tool `{name}`") };
+    }
+    // Which states there are is the tracker's business; it refuses what it does not have.
+    let asked: Vec<String> = arguments["state"].as_str().map(str::to_owned).into_iter().collect();
+    let done = match ToolCall::parse(&arguments, &asked) {
+        Ok(call) => perform(tracker, call, context).await,
+        Err(error) => Err(error.to_string()),
+    };
+    match done {
+        Ok(text) => ToolAnswer { ok: true, text },
+        Err(text) => ToolAnswer { ok: false, text },
+    }
+}
+
+/// Does what a checked call asks for.
+pub async fn perform(tracker: &dyn Tracker, call: ToolCall, context: &ToolContext) -> Result<String, String> {
+    let told = |error: super::Error| base::error::chain(&error);
+    let issue = &context.issue.id;
+    match call {
+        ToolCall::Comment { text } => {
+            let remark = Remark { author: context.author.clone(), text, at: context.now };
+            tracker.remark(issue, &remark, &context.mark).await.map_err(told)?;
+            Ok("commented".to_owned())
+        }
+        ToolCall::Move { state } => {
+            tracker.move_to(issue, &state, &context.mark).await.map_err(told)?;
+            Ok(format!("moved to {state}"))
+        }
+    }
 }
 
 impl ToolCall {

@@ -1,6 +1,7 @@
-//! A gateway on a unix socket that plays a script, one reply per request, and remembers what it was asked.
+//! A gateway on a unix socket (OpenAI's Responses and Anthropic's Messages) that plays a script, one reply per request, and remembers what it was asked.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -65,10 +66,14 @@ impl Gateway {
         stream.read_exact(&mut body).await.ok()?;
         let reply = {
             let mut state = self.0.lock().unwrap();
-            state.asked.push(Asked { head, body: serde_json::from_slice(&body).unwrap_or_default() });
+            state
+                .asked
+                .push(Asked { head: head.clone(), body: serde_json::from_slice(&body).unwrap_or_default() });
             state.script.next().unwrap_or_else(|| Reply::Items(vec![message("done")]))
         };
+        let messages = head.contains(" /v1/messages");
         let text = match reply {
+            Reply::Items(items) if messages => messages_of(&items),
             Reply::Items(items) => stream_of(&items, true),
             Reply::Cut => stream_of(&[message("half")], false),
             Reply::Refusal(status, header, code) => refusal(status, header, code),
@@ -114,8 +119,42 @@ fn stream_of(items: &[Value], completed: bool) -> String {
     text
 }
 
+/// The same items as a stream of Anthropic's Messages.
+fn messages_of(items: &[Value]) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let mut text =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n".to_owned();
+    let mut event = |data: Value| {
+        text.push_str(&format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap()));
+    };
+    let usage = json!({"input_tokens": 60, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 0, "output_tokens": 1});
+    let id = format!("msg_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    event(json!({"type": "message_start", "message": {"id": id, "type": "message", "role": "assistant",
+        "model": "fake-model", "content": [], "stop_reason": null, "stop_sequence": null, "usage": usage}}));
+    for (index, item) in items.iter().enumerate() {
+        let (block, delta) = if item["type"] == "message" {
+            let text = &item["content"][0]["text"];
+            (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": text}))
+        } else {
+            let block = json!({"type": "tool_use", "id": item["call_id"], "name": item["name"], "input": {}});
+            (block, json!({"type": "input_json_delta", "partial_json": item["arguments"]}))
+        };
+        event(json!({"type": "content_block_start", "index": index, "content_block": block}));
+        event(json!({"type": "content_block_delta", "index": index, "delta": delta}));
+        event(json!({"type": "content_block_stop", "index": index}));
+    }
+    let calls = items.iter().any(|item| item["type"] != "message");
+    let reason = if calls { "tool_use" } else { "end_turn" };
+    let delta = json!({"stop_reason": reason, "stop_sequence": null});
+    event(json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 7}}));
+    event(json!({"type": "message_stop"}));
+    text
+}
+
 fn refusal(status: u16, header: &str, code: &str) -> String {
-    let body = json!({"error": {"code": code, "type": code, "message": "as the test wants"}}).to_string();
+    let body =
+        json!({"type": "error", "error": {"code": code, "type": code, "message": "as the test wants"}})
+            .to_string();
     let length = body.len();
     format!(
         "HTTP/1.1 {status} No\r\ncontent-type: application/json\r\nconnection: close\r\n{header}\r\ncontent-length: {length}\r\n\r\n{body}"

@@ -8,7 +8,9 @@
 )]
 
 mod builtin;
+mod claude;
 mod codex;
+mod contract;
 mod drive;
 mod gateway;
 mod git;

@@ -61,9 +61,12 @@ impl Stage {
         Spec {
             name: self.name.clone(),
             workspace_tree: self.path("workspace"),
+            workspace_inside: None,
             git_dir: Some(self.path("git")),
             read_only: Vec::new(),
+            links: Vec::new(),
             home: self.path("home"),
+            home_inside: None,
             gateway_socket: self.path("gateway/gateway.sock"),
             env: Vec::new(),
             program: ["/bin/bash", "-c", script].map(str::to_owned).into(),
@@ -75,6 +78,7 @@ impl Stage {
             },
             hide: Vec::new(),
             read_only_workspace: false,
+            nested_walls: false,
         }
     }
 }

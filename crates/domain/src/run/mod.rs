@@ -6,18 +6,21 @@
 //! sha; every run ends if its attempts do.
 
 mod claim;
+pub mod handoff;
 mod outcome;
 mod stepping;
 
 pub use claim::{Facts, Prior, Readiness, Refusal, claim, claim_review, resume};
 pub use outcome::{Outcome, Wait};
-pub use stepping::{AttemptEnd, Ignored, Input, Left, step};
+pub use stepping::{AttemptEnd, Ignored, Input, Left, Requeued, Spent, step};
 
+use crate::call::Usage;
 use crate::change::Change;
 use crate::containment::Identity;
+use crate::fleet::Delivery;
 use crate::issue::IssueRef;
 use crate::review::Ledger;
-use crate::{AgentName, Fence, RunId, Sha, TeamName, Timestamp};
+use crate::{AgentName, Fence, Millis, RunId, Sha, TeamName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -89,6 +92,34 @@ pub struct Run {
     pub ledger: Ledger,
     /// When it was claimed.
     pub created_at: Timestamp,
+    /// How its work reaches people; as the project had it when the run was claimed.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// What a handed-off run's workers are told of as `attempt`: 0 is the first, then it counts continuations and
+    /// retries (Symphony 4.1.5 and 12.3).
+    #[serde(default)]
+    pub retry: u32,
+    /// The agent's thread, so that a lost attempt is gone on with instead of begun anew.
+    #[serde(default)]
+    pub thread: Option<Thread>,
+    /// The folder it works in, where that is the issue's own and outlives the run.
+    #[serde(default)]
+    pub workspace: Option<String>,
+    /// Tokens that the agent reported, over the attempts that ended.
+    #[serde(default)]
+    pub tokens: Usage,
+    /// How long its ended attempts ran, together.
+    #[serde(default)]
+    pub ran: Millis,
+}
+
+/// A conversation that an agent's program keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// By the agent's own name for it.
+    pub id: String,
+    /// The agent that began it: another one cannot go on with it.
+    pub agent: AgentName,
 }
 
 /// Where a run stands, with what belongs to just that.
@@ -111,6 +142,13 @@ pub enum Phase {
         due: Timestamp,
         /// What for.
         why: Wait,
+    },
+    /// The agent asked for what only a person can give. The claim is kept; no slot is.
+    Blocked {
+        /// What it asked for.
+        question: String,
+        /// Since when.
+        since: Timestamp,
     },
     /// The engine takes the change from the workspace.
     Collecting,
@@ -147,6 +185,7 @@ impl Phase {
             Self::Starting { .. } => "starting",
             Self::Working { .. } => "working",
             Self::Waiting { .. } => "waiting",
+            Self::Blocked { .. } => "blocked",
             Self::Collecting => "collecting",
             Self::InReview { .. } => "in_review",
             Self::Landing { .. } => "landing",
@@ -156,6 +195,32 @@ impl Phase {
 }
 
 impl Run {
+    /// A run of `agent` for `issue` that is about to be claimed.
+    pub fn new(id: RunId, issue: IssueRef, agent: AgentName, team: TeamName, now: Timestamp) -> Self {
+        Self {
+            id,
+            issue,
+            agent,
+            team,
+            review: None,
+            fence: Fence(0),
+            attempts: 0,
+            failures: 0,
+            round: 0,
+            rebases: 0,
+            phase: Phase::Waiting { due: now, why: Wait::Slot },
+            change: None,
+            ledger: Ledger::default(),
+            created_at: now,
+            delivery: Delivery::default(),
+            retry: 0,
+            thread: None,
+            workspace: None,
+            tokens: Usage::default(),
+            ran: Millis(0),
+        }
+    }
+
     /// What it is for.
     pub fn purpose(&self) -> Purpose {
         if self.review.is_some() { Purpose::Review } else { Purpose::Author }
@@ -188,6 +253,7 @@ impl Run {
             Phase::Starting { .. }
             | Phase::Working { .. }
             | Phase::Waiting { .. }
+            | Phase::Blocked { .. }
             | Phase::Collecting
             | Phase::InReview { .. }
             | Phase::Landing { .. } => None,
@@ -200,6 +266,7 @@ impl Run {
             Phase::Waiting { due, .. } => Some(*due),
             Phase::Starting { .. }
             | Phase::Working { .. }
+            | Phase::Blocked { .. }
             | Phase::Collecting
             | Phase::InReview { .. }
             | Phase::Landing { .. }

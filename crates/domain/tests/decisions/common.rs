@@ -2,11 +2,12 @@
 
 use domain::change::{Change, Owner};
 use domain::containment::{Containments, Mode, Order, Scope};
-use domain::fleet::{Agent, Driver, Limits, Project, RetryPolicy};
-use domain::issue::{Issue, States};
+use domain::fleet::{Agent, Delivery, Driver, Project, RetryPolicy};
+use domain::issue::Issue;
 use domain::review::{Priority, Raised};
 use domain::run::{Facts, Readiness};
-use domain::{Epoch, Millis, Sha, TeamName, Timestamp};
+use domain::{Epoch, Sha, TeamName, Timestamp};
+use std::collections::BTreeMap;
 
 pub fn sha(letter: &str) -> Sha {
     Sha::new(letter.repeat(40))
@@ -14,46 +15,32 @@ pub fn sha(letter: &str) -> Sha {
 
 pub fn project() -> Project {
     Project {
-        name: "shop".into(),
-        team: "pay".into(),
-        author: "author".into(),
         slots: 2,
-        states: States::default(),
-        branch: "main".into(),
-        landing: Default::default(),
         retry: RetryPolicy { max_attempts: 4, ..RetryPolicy::default() },
         max_rounds: 2,
+        ..Project::new("shop".into(), "pay".into(), "author".into())
     }
 }
 
+/// A project whose agents hand their work on themselves.
+pub fn handoff_project() -> Project {
+    let retry = RetryPolicy { max_attempts: u32::MAX, ..RetryPolicy::default() };
+    Project { delivery: Delivery::Handoff, required_labels: vec!["agents".into()], retry, ..project() }
+}
+
+/// No attempt of the project lives.
+const EMPTY: &BTreeMap<String, u32> = &BTreeMap::new();
+
 pub fn agent(name: &str, team: &str) -> Agent {
-    Agent {
-        name: name.into(),
-        team: team.into(),
-        driver: Driver::Builtin,
-        command: None,
-        model: "large".into(),
-        budget: None,
-        max_turns: 40,
-        attempt_timeout: Millis::seconds(3600),
-        stall_timeout: Millis::seconds(300),
-        limits: Limits::default(),
-    }
+    Agent { max_turns: 40, ..Agent::new(name.into(), team.into(), Driver::Builtin, "large".into()) }
 }
 
 pub fn issue(state: &str) -> Issue {
     Issue {
-        id: "SHOP-1".into(),
-        identifier: "SHOP-1".into(),
-        title: "Retries must not charge twice".into(),
-        description: String::new(),
-        state: state.into(),
         priority: Some(1),
-        labels: vec![],
-        blocked_by: vec![],
-        url: None,
         version: "v1".into(),
-        updated_at: None,
+        labels: vec!["agents".into()],
+        ..Issue::new("SHOP-1".into(), "SHOP-1", "Retries must not charge twice", state)
     }
 }
 
@@ -96,5 +83,5 @@ pub fn facts<'a>(
     readiness: &'a Readiness,
     live: u32,
 ) -> Facts<'a> {
-    Facts { project, agent, containments, live, readiness }
+    Facts { project, agent, containments, live, live_by_state: EMPTY, share: Ok(()), readiness }
 }

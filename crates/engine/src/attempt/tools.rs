@@ -2,12 +2,15 @@
 //!
 //! The agent holds no credentials; what a tool does is done here, bound to the run it was started for.
 
+use crate::Engine;
 use adapters::agent::{ToolAnswer, ToolHost, ToolSpec};
 use adapters::forge::git::{GitForge, Source};
-use adapters::tracker::files::FilesTracker;
 use adapters::tracker::tool::{self, ToolCall};
+use adapters::tracker::{Mark, ToolContext, Tracker};
+use domain::issue::Issue;
 use domain::review::{self, Place, Raised};
-use domain::{AgentName, IssueId, Sha};
+use domain::run::Run;
+use domain::{AgentName, Fence, RunId, Sha, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,8 +18,9 @@ use std::sync::{Arc, Mutex};
 
 /// An author's tools: comment on its issue, and move it between states that are not terminal.
 pub(crate) struct AuthorTools {
-    pub(crate) tracker: Arc<FilesTracker>,
-    pub(crate) issue: IssueId,
+    pub(crate) tracker: Arc<dyn Tracker>,
+    pub(crate) issue: Issue,
+    pub(crate) mark: Mark,
     pub(crate) agent: AgentName,
     /// States it may move the issue to; never a terminal one, the landing does that.
     pub(crate) open_to_agents: Vec<String>,
@@ -25,30 +29,76 @@ pub(crate) struct AuthorTools {
 
 impl AuthorTools {
     pub(crate) fn specs() -> Vec<ToolSpec> {
-        vec![ToolSpec {
-            name: tool::NAME.to_owned(),
-            description: tool::DESCRIPTION.to_owned(),
-            input_schema: serde_json::from_str(tool::SCHEMA).unwrap_or(Value::Null),
-        }]
+        vec![tool::spec()]
     }
 
     async fn answer(&self, name: &str, arguments: Value) -> Result<String, String> {
         if name != tool::NAME {
             return Err(format!("there is no tool `{name}`"));
         }
-        match ToolCall::parse(&arguments, &self.open_to_agents).map_err(|e| e.to_string())? {
-            ToolCall::Comment { text } => {
-                let at = self.clock.now_us();
-                self.tracker
-                    .comment(&self.issue, self.agent.as_str(), &text, domain::Timestamp(at))
-                    .await
-                    .map_err(|e| base::error::chain(&e))?;
-                Ok("commented".to_owned())
-            }
-            ToolCall::Move { state } => {
-                self.tracker.move_to(&self.issue, &state).await.map_err(|e| base::error::chain(&e))?;
-                Ok(format!("moved to {state}"))
-            }
+        let call = ToolCall::parse(&arguments, &self.open_to_agents).map_err(|e| e.to_string())?;
+        let context = ToolContext {
+            issue: self.issue.clone(),
+            mark: self.mark.clone(),
+            author: self.agent.to_string(),
+            now: Timestamp(self.clock.now_us()),
+        };
+        tool::perform(&*self.tracker, call, &context).await
+    }
+}
+
+/// The tracker's own tools, for an agent that hands its work on itself. Bound to the tracker as it was when the session
+/// began, and to the claim: what an older claim asks for is refused, also while its process still lives.
+pub(crate) struct NativeTools {
+    engine: Engine,
+    run: RunId,
+    fence: Fence,
+    agent: AgentName,
+    tracker: Arc<dyn Tracker>,
+    issue: Issue,
+}
+
+impl NativeTools {
+    pub(crate) fn new(engine: Engine, run: &Run, tracker: Arc<dyn Tracker>, issue: Issue) -> Self {
+        let (agent, fence, run) = (run.agent.clone(), run.fence, run.id.clone());
+        Self { engine, run, fence, agent, tracker, issue }
+    }
+
+    async fn answer(&self, name: &str, arguments: Value) -> ToolAnswer {
+        if let Err(text) = self.engine.still_holds(&self.run, self.fence).await {
+            return ToolAnswer { ok: false, text };
+        }
+        let context = ToolContext {
+            issue: self.issue.clone(),
+            mark: Mark { run: self.run.clone(), fence: self.fence },
+            author: self.agent.to_string(),
+            now: self.engine.now(),
+        };
+        self.tracker.call_tool(name, arguments, &context).await
+    }
+}
+
+impl ToolHost for NativeTools {
+    fn call<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, ToolAnswer> {
+        Box::pin(self.answer(name, arguments))
+    }
+}
+
+impl Engine {
+    /// Whether the claim `fence` of `run` may still change anything outside.
+    pub async fn still_holds(&self, run: &RunId, fence: Fence) -> Result<(), String> {
+        let failed =
+            |error: store::Error| format!("the claim cannot be checked now: {}", base::error::chain(&error));
+        let stored = self.0.store.run(run).await.map_err(failed)?;
+        let Some(stored) = stored.filter(|stored| stored.run.fence == fence && stored.run.is_live()) else {
+            return Err(format!(
+                "claim {fence} of run {run} is over; nothing is changed in its name any more"
+            ));
+        };
+        let containments = self.0.store.containments().await.map_err(failed)?;
+        match containments.stopping(&stored.run.identity()) {
+            Some(order) => Err(format!("run {run} is stopped by order {}", order.id)),
+            None => Ok(()),
         }
     }
 }

@@ -19,11 +19,11 @@ pub(crate) use held::Held;
 
 use crate::Engine;
 use crate::attempt::sandbox_name;
-use adapters::tracker::files::{self, FilesTracker};
+use adapters::tracker::{self, Mark, Tracker};
 use domain::Millis;
 use domain::effect::{Effect, WhenLost};
 use domain::failure::{Failure, FailureKind};
-use domain::run::{AttemptEnd, Input};
+use domain::run::{AttemptEnd, Input, Run, Spent};
 use domain::step::Step;
 use domain::{EffectId, IssueId, RunId};
 use std::sync::{Arc, PoisonError};
@@ -92,22 +92,32 @@ impl From<store::Error> for Later {
 
 /// What follows when the tracker did not take what `issue` was to be told. An issue that is gone is told nothing.
 pub(crate) async fn tracker_failure(
-    tracker: &FilesTracker,
+    tracker: &dyn Tracker,
     issue: &IssueId,
-    error: files::Error,
+    error: tracker::Error,
 ) -> Result<Answer, Later> {
     match error {
-        files::Error::BadText(_) => Err(Later::Failed(Failure::new(FailureKind::Engine, error.to_string()))),
-        files::Error::NoIssue(_) => match tracker.fetch(std::slice::from_ref(issue)).await {
-            Ok(fetched) if fetched.missing.contains(issue) => Ok(Answer::Nothing),
+        tracker::Error::Refused(_) | tracker::Error::Config { .. } => {
+            Err(Later::Failed(Failure::new(FailureKind::Engine, error.to_string())))
+        }
+        tracker::Error::NoIssue(_) => match tracker.fetch_by_ids(std::slice::from_ref(issue)).await {
+            Ok(found) if found.is_empty() => Ok(Answer::Nothing),
             Ok(_) | Err(_) => Err(Later::unavailable(&base::error::chain(&error))),
         },
-        files::Error::Unavailable { .. }
-        | files::Error::TooMany { .. }
-        | files::Error::Unfit(_)
-        | files::Error::Contended { .. }
-        | files::Error::Write { .. } => Err(Later::unavailable(&base::error::chain(&error))),
+        tracker::Error::RateLimited { retry_after: Some(wait) } => Err(Later::NotYet(wait)),
+        tracker::Error::Request(_)
+        | tracker::Error::Status { .. }
+        | tracker::Error::Response(_)
+        | tracker::Error::Pagination(_)
+        | tracker::Error::RateLimited { retry_after: None } => {
+            Err(Later::unavailable(&base::error::chain(&error)))
+        }
     }
+}
+
+/// In whose name the run writes.
+pub(crate) fn mark(run: &Run) -> Mark {
+    Mark { run: run.id.clone(), fence: run.fence }
 }
 
 impl Engine {
@@ -157,7 +167,11 @@ impl Engine {
                         FailureKind::Lost,
                         "the process that supervised the attempt ended; the agent was ended with it",
                     );
-                    let input = Input::AttemptEnded { fence: *fence, end: AttemptEnd::Failed(lost) };
+                    let input = Input::AttemptEnded {
+                        fence: *fence,
+                        end: AttemptEnd::Failed(lost),
+                        spent: Spent::default(),
+                    };
                     // Before the effect ends: whoever is killed in between does it again.
                     self.clear_away(sandbox_name(run, *fence));
                     self.submit_ending(run, input, &lease, Ending::Done).await?;

@@ -3,13 +3,12 @@
 use base::clock::Clock;
 use base::env::Env;
 use base::ids::Ids;
-use domain::change::Landing;
-use domain::fleet::{Agent, Driver, Fleet, Limits, Project, RetryPolicy, Team};
-use domain::issue::States;
+use domain::fleet::{Agent, Driver, Fleet, Limits, Project, Team};
+use domain::issue::{Issue, IssueRef, States};
 use domain::run::{Phase, Run};
 use domain::step::Step;
 use domain::{AgentName, Fence, Millis, ProjectName, TeamName, Timestamp};
-use engine::{Engine, Outside, Setup, Source};
+use engine::{Engine, Outside, Registered, Settled, Setup, Source};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,9 +85,8 @@ impl World {
 
     /// The issue's version as the tracker tells it.
     pub async fn version(&self, id: &str) -> String {
-        let fetched =
-            self.setup.sources[&ProjectName::from("shop")].tracker.fetch(&[id.into()]).await.unwrap();
-        fetched.issues[0].version.clone()
+        let tracker = &self.setup.registered.sources[&ProjectName::from("shop")].tracker;
+        tracker.fetch_by_ids(&[id.into()]).await.unwrap()[0].version.clone()
     }
 
     /// An author run for issue `id` in `phase`, in the store, with what it owes.
@@ -100,27 +98,13 @@ impl World {
 
     pub async fn author_run(&self, name: &str, issue: &str, phase: Phase) -> Run {
         let version = self.version(issue).await;
+        let read = Issue { version, ..Issue::new(issue.into(), issue, &format!("Issue {issue}"), "Todo") };
+        let reference = IssueRef::of("shop".into(), &read);
         Run {
-            id: name.into(),
-            issue: domain::issue::IssueRef {
-                project: "shop".into(),
-                id: issue.into(),
-                identifier: issue.to_owned(),
-                title: format!("Issue {issue}"),
-                version,
-            },
-            agent: "author".into(),
-            team: "pay".into(),
-            review: None,
             fence: Fence(1),
             attempts: 1,
-            failures: 0,
-            round: 0,
-            rebases: 0,
             phase,
-            change: None,
-            ledger: domain::review::Ledger::default(),
-            created_at: self.now(),
+            ..Run::new(name.into(), reference, "author".into(), "pay".into(), self.now())
         }
     }
 
@@ -153,17 +137,7 @@ fn listening_at(socket: &Path) -> bool {
 }
 
 pub fn project() -> Project {
-    Project {
-        name: "shop".into(),
-        team: "pay".into(),
-        author: "author".into(),
-        slots: 2,
-        states: States::default(),
-        branch: "main".into(),
-        landing: Landing::Merge,
-        retry: RetryPolicy::default(),
-        max_rounds: 3,
-    }
+    Project { slots: 2, ..Project::new("shop".into(), "pay".into(), "author".into()) }
 }
 
 /// Its program does not exist: a start is refused, and says so.
@@ -192,18 +166,27 @@ fn setup(folder: &Path, project: Project) -> Setup {
     let agents = ["author", "reviewer"].map(|name| (AgentName::from(name), agent(name)));
     let workflow = knowledge::workflow::Workflow::parse("WORKFLOW.md", "Do {{ issue.title }}").unwrap();
     let source = Source {
-        tracker: Arc::new(adapters::tracker::files::FilesTracker::new(folder.join("issues"))),
+        tracker: Arc::new(adapters::tracker::files::FilesTracker::new(
+            folder.join("issues"),
+            &States::default().terminal,
+        )),
         remote: folder.join("shop.git").display().to_string(),
         prompt: Arc::new(workflow.prompt),
         poll: Millis(50),
+        handoff: None,
     };
     Setup {
-        fleet: Fleet {
-            teams: [(TeamName::from("pay"), team)].into(),
-            agents: agents.into(),
-            projects: [(project.name.clone(), project)].into(),
+        registered: Registered {
+            fleet: Fleet {
+                teams: [(TeamName::from("pay"), team)].into(),
+                agents: agents.into(),
+                projects: [(project.name.clone(), project)].into(),
+            },
+            sources: BTreeMap::from([(ProjectName::from("shop"), source)]),
+            slots: None,
         },
-        sources: BTreeMap::from([(ProjectName::from("shop"), source)]),
+        preflight: Arc::new(Settled),
+        secret_names: vec![],
         state_dir: folder.join("state"),
         gateway: ([127, 0, 0, 1], 9).into(),
         sandbox_floor: adapters::sandbox::Level::Bare,

@@ -5,15 +5,13 @@ use base::signing::{Signer, token};
 use base::tasks::Tasks;
 use domain::budget::{Account, Holder};
 use domain::call::Status;
-use domain::change::Landing;
 use domain::containment::{Containments, Layer, Scope};
-use domain::fleet::{Agent, Driver, Limits, Project, RetryPolicy};
-use domain::issue::{Issue, States};
+use domain::fleet::{Agent, Driver, Project};
+use domain::issue::Issue;
 use domain::run::{Facts, Readiness};
 use domain::token::Claims;
 use domain::{MicroUsd, Millis, Timestamp};
 use hyper::{Response, StatusCode, body::Incoming};
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,47 +27,23 @@ const BODY: &str = r#"{"model":"large","stream":true,"max_output_tokens":10}"#;
 
 /// Claims run `r1` in `store`, as the engine does.
 async fn claimed(store: &Store) -> Claims {
-    let project = Project {
-        name: "shop".into(),
-        team: "pay".into(),
-        author: "author".into(),
-        slots: 1,
-        states: States::default(),
-        branch: "main".into(),
-        landing: Landing::Merge,
-        retry: RetryPolicy::default(),
-        max_rounds: 1,
-    };
-    let agent = Agent {
-        name: "author".into(),
-        team: "pay".into(),
-        driver: Driver::Builtin,
-        command: None,
-        model: "large".into(),
-        budget: None,
-        max_turns: 10,
-        attempt_timeout: Millis::seconds(60),
-        stall_timeout: Millis::seconds(60),
-        limits: Limits::default(),
-    };
-    let issue = Issue {
-        id: "1".into(),
-        identifier: "SHOP-1".into(),
-        title: "One".into(),
-        description: String::new(),
-        state: "Todo".into(),
-        priority: None,
-        labels: vec![],
-        blocked_by: vec![],
-        url: None,
-        version: "v1".into(),
-        updated_at: None,
-    };
+    let project = Project { slots: 1, ..Project::new("shop".into(), "pay".into(), "author".into()) };
+    let agent =
+        Agent { max_turns: 10, ..Agent::new("author".into(), "pay".into(), Driver::Builtin, "large".into()) };
+    let issue = Issue { version: "v1".into(), ..Issue::new("1".into(), "SHOP-1", "One", "Todo") };
     let facts = store.start_facts(&project.name).await.unwrap();
     let (readiness, contained) = (Readiness::complete(), Containments::default());
-    let known =
-        Facts { project: &project, agent: &agent, containments: &contained, live: 0, readiness: &readiness };
-    let step = domain::run::claim(&issue, BTreeSet::new(), None, NOW, &known, "r1".into(), NOW).unwrap();
+    let by_state = std::collections::BTreeMap::new();
+    let known = Facts {
+        project: &project,
+        agent: &agent,
+        containments: &contained,
+        live: 0,
+        live_by_state: &by_state,
+        share: Ok(()),
+        readiness: &readiness,
+    };
+    let step = domain::run::claim(&issue, None, NOW, &known, "r1".into(), NOW).unwrap();
     let commit = Commit { step: &step, base: Base::New, guards: Some(&facts.guards), effect: None, now: NOW };
     store.commit_step(commit).await.unwrap();
     Claims { identity: step.run.identity(), fence: step.run.fence, attempt: step.run.attempts, ..claims() }

@@ -2,6 +2,7 @@
 
 use super::{Ended, Exit, Failure};
 use adapters::agent::builtin::guest;
+use adapters::agent::command;
 use adapters::sandbox::{enter, forward};
 use std::error::Error;
 use std::io::Write;
@@ -19,6 +20,7 @@ pub fn entry() -> Option<ExitCode> {
             Err(error) => return Some(say(&error, enter::EXIT_CODE)),
         },
         "sandbox-forward" => forward::main(&rest).map_err(|error| say(&error, enter::EXIT_CODE)),
+        "command-agent" => command::guest::main().map_err(|error| say(&error, 1)),
         "builtin-agent" => guest::main().map_err(|error| say(&error, 1)),
         _ => return None,
     };

@@ -3,16 +3,11 @@
 use super::section::{Given, Reader, Section};
 use super::units::{duration, processors, size};
 use domain::budget::Limit;
-use domain::fleet::{Agent, Driver, Limits};
-use domain::{AgentName, Millis, ModelName, TeamName};
+use domain::fleet::{
+    Agent, DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_MAX_TURNS, DEFAULT_STALL_TIMEOUT, Driver, Limits,
+};
+use domain::{AgentName, ModelName, TeamName};
 use std::collections::BTreeMap;
-
-/// Model turns of an attempt unless the agent says otherwise: a long task, not a loop.
-pub const DEFAULT_MAX_TURNS: u32 = 100;
-/// An attempt's time unless the agent says otherwise (Symphony 5.3.6 gives a turn one hour).
-pub const DEFAULT_ATTEMPT_TIMEOUT: Millis = Millis::seconds(3600);
-/// Silence that counts as stalled unless the agent says otherwise (Symphony 5.3.6).
-pub const DEFAULT_STALL_TIMEOUT: Millis = Millis::seconds(300);
 
 /// An agent with where its parts stand.
 #[derive(Clone, Debug)]
@@ -53,6 +48,9 @@ pub fn read(root: &Section<'_>, reader: &Reader<'_>) -> Agents {
         let driver = driver(&section, reader);
         let budget = section.parsed("budget", Limit::parse).map(|given| given.value);
         let command = section.text("command").map(|given| given.value);
+        if driver == Driver::Command && command.is_none() {
+            section.missing("command", "write the shell command to run, like command = \"./agent.sh\"");
+        }
         let max_turns = section.integer("max_turns", 1..=10_000).and_then(|g| u32::try_from(g.value).ok());
         let attempt_timeout = section.parsed("attempt_timeout", duration).map(|given| given.value);
         let stall_timeout = section.parsed("stall_timeout", duration).map(|given| given.value);
@@ -90,21 +88,20 @@ fn required(section: &Section<'_>, key: &'static str, example: &str) -> Option<G
     given
 }
 
+const KNOWN: &str = "write driver = \"codex\", \"claude\", \"command\" or \"builtin\"";
+
 fn driver(section: &Section<'_>, reader: &Reader<'_>) -> Driver {
     let Some(given) = section.text("driver") else {
-        section.missing("driver", "write driver = \"codex\" or driver = \"builtin\"");
+        section.missing("driver", KNOWN);
         return Driver::Builtin;
     };
-    let (what, mend) = match given.value.as_str() {
+    match given.value.as_str() {
         "builtin" => return Driver::Builtin,
         "codex" => return Driver::Codex,
-        later @ ("claude" | "command") => (
-            format!("the driver `{later}` arrives with a later release"),
-            "write driver = \"codex\" or driver = \"builtin\" until then",
-        ),
-        _ => ("this driver is not known".to_owned(), "write driver = \"codex\" or driver = \"builtin\""),
-    };
-    reader.problem(&given, what, mend);
+        "claude" => return Driver::Claude,
+        "command" => return Driver::Command,
+        _ => reader.problem(&given, "this driver is not known", KNOWN),
+    }
     Driver::Builtin
 }
 

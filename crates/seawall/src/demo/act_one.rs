@@ -207,7 +207,7 @@ async fn landed(stage: &mut Stage<'_>, ended: &Run) -> Result<(), Error> {
 async fn settled(stage: &mut Stage<'_>, ended: &Run) -> Result<(), Error> {
     let dir = stage.project.dir.clone();
     let workspace = dir.join(".seawall/workspaces/shop").join(ended.id.as_str());
-    let tracker = adapters::tracker::files::FilesTracker::new(dir.join("issues"));
+    let tracker = adapters::tracker::files::FilesTracker::new(dir.join("issues"), &[]);
     let issue: Issue = stage
         .until("the issue to be closed and the workspace to be removed", async |_| {
             let listing = tracker.list().await.map_err(|e| Error::Outside {

@@ -78,8 +78,14 @@ fn worth_showing(decisions: Vec<DecisionRow>) -> Vec<DecisionRow> {
         Refusal::Claimed { .. } | Refusal::Finishing { .. } | Refusal::NotActive { .. } | Refusal::NotDue => {
             false
         }
-        Refusal::Blocked { .. }
+        Refusal::Withheld { .. }
+        | Refusal::NoLabel { .. }
         | Refusal::NoSlot { .. }
+        | Refusal::NoStateSlot { .. }
+        | Refusal::NoSlotAnywhere { .. }
+        | Refusal::NotItsShare { .. }
+        | Refusal::Paused { .. }
+        | Refusal::BadWorkflow { .. }
         | Refusal::GaveUp { .. }
         | Refusal::WasStopped { .. }
         | Refusal::Contained { .. }

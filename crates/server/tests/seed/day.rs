@@ -54,23 +54,14 @@ async fn issues(store: &Store, now: Timestamp) {
         ("SHOP-22", "Delete the old tax tables", "Todo"),
     ];
     let issue = |&(identifier, title, state): &(&str, &str, &str)| Issue {
-        id: identifier.to_lowercase().as_str().into(),
-        identifier: identifier.into(),
-        title: title.into(),
-        description: String::new(),
-        state: state.into(),
-        priority: None,
-        labels: vec![],
-        blocked_by: vec![],
-        url: None,
         version: "1".into(),
-        updated_at: None,
+        ..Issue::new(identifier.to_lowercase().as_str().into(), identifier, title, state)
     };
     let all: Vec<Issue> = titles.iter().map(issue).collect();
-    store.observe_issues(&"shop".into(), &all, ago(now, 90.0)).await.unwrap();
+    store.observe_issues(&"shop".into(), &all, &[], ago(now, 90.0)).await.unwrap();
     let refusals = BTreeMap::from([
         ("shop-21".into(), Refusal::NoSlot { slots: 3 }),
-        ("shop-22".into(), Refusal::Blocked { blockers: ["shop-20".into()].into() }),
+        ("shop-22".into(), Refusal::Withheld { why: "it waits for SHOP-20".into() }),
         ("shop-12".into(), Refusal::NotActive { state: "Done".into(), active: vec!["Todo".into()] }),
     ]);
     store.record_refusals(&"shop".into(), &refusals, ago(now, 4.0)).await.unwrap();

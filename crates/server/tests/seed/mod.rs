@@ -8,8 +8,7 @@ pub mod day;
 pub mod landed;
 pub mod story;
 
-use domain::fleet::{Agent, Driver, Fleet, Limits, Project, RetryPolicy, Team};
-use domain::issue::States;
+use domain::fleet::{Agent, Driver, Fleet, Limits, Project, Team};
 use domain::{Millis, Timestamp};
 
 /// A fixed instant for tests: 2026-11-20T12:00:00Z in microseconds.
@@ -52,15 +51,9 @@ fn agent(name: &str, team: &str, driver: Driver) -> Agent {
 
 fn project() -> Project {
     Project {
-        name: "shop".into(),
-        team: "payments".into(),
-        author: "payments-author".into(),
         slots: 3,
-        states: States::default(),
-        branch: "main".into(),
-        landing: domain::change::Landing::default(),
-        retry: RetryPolicy::default(),
         max_rounds: 4,
+        ..Project::new("shop".into(), "payments".into(), "payments-author".into())
     }
 }
 

@@ -4,11 +4,10 @@ use domain::budget::Account;
 use domain::call::{Call, Status, Usage};
 use domain::event::Event;
 use domain::failure::Failure;
-use domain::issue::IssueRef;
-use domain::review::Ledger;
+use domain::issue::{Issue, IssueRef};
 use domain::run::{Assignment, Phase, Run};
 use domain::step::Step;
-use domain::{Fence, MicroUsd, Timestamp};
+use domain::{MicroUsd, Timestamp};
 use store::Store;
 use store::activity::Activity;
 use store::run::Base;
@@ -46,32 +45,19 @@ impl Story {
         at: Timestamp,
         review: Option<Assignment>,
     ) -> Self {
-        let reference = IssueRef {
-            project: "shop".into(),
-            id: issue.0.to_lowercase().as_str().into(),
-            identifier: issue.0.into(),
-            title: issue.1.into(),
+        let read = Issue {
             version: "1".into(),
+            ..Issue::new(issue.0.to_lowercase().as_str().into(), issue.0, issue.1, "Todo")
         };
+        let reference = IssueRef::of("shop".into(), &read);
         let purpose = match &review {
             Some(review) => format!("review {} for {}", review.head.short(), review.team),
             None => format!("work on {}", issue.0),
         };
         let run = Run {
-            id: id.into(),
-            issue: reference,
-            agent: agent.0.into(),
-            team: agent.1.into(),
             review,
-            fence: Fence(0),
-            attempts: 0,
-            failures: 0,
-            round: 0,
-            rebases: 0,
             phase: Phase::Starting { since: at },
-            change: None,
-            ledger: Ledger::default(),
-            created_at: at,
+            ..Run::new(id.into(), reference, agent.0.into(), agent.1.into(), at)
         };
         let mut story = Self {
             store: store.clone(),

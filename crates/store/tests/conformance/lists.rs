@@ -123,14 +123,14 @@ async fn activity_is_kept_in_order_and_bounded(fresh: &Fresh) {
 async fn issues_follow_the_tracker(fresh: &Fresh) {
     let store = Store::open(&fresh.url).await.unwrap();
     let shop = "shop".into();
-    store.observe_issues(&shop, &[issue("1"), issue("2")], Timestamp(1)).await.unwrap();
-    store.observe_issues(&"web".into(), &[issue("1")], Timestamp(1)).await.unwrap();
+    store.observe_issues(&shop, &[issue("1"), issue("2")], &[], Timestamp(1)).await.unwrap();
+    store.observe_issues(&"web".into(), &[issue("1")], &[], Timestamp(1)).await.unwrap();
     let before = store.stats().batches;
-    store.observe_issues(&shop, &[issue("2"), issue("1")], Timestamp(2)).await.unwrap();
+    store.observe_issues(&shop, &[issue("2")], &["3".into()], Timestamp(2)).await.unwrap();
     assert_eq!(store.stats().batches, before, "nothing changed, nothing is written");
     let mut changed = issue("2");
     (changed.version, changed.title) = ("v2".into(), "Other".into());
-    store.observe_issues(&shop, std::slice::from_ref(&changed), Timestamp(3)).await.unwrap();
+    store.observe_issues(&shop, std::slice::from_ref(&changed), &["1".into()], Timestamp(3)).await.unwrap();
     let seen = store.issues(&shop).await.unwrap();
     assert_eq!(seen.len(), 1);
     assert_eq!((&seen[0].issue, seen[0].observed_at), (&changed, Timestamp(3)));

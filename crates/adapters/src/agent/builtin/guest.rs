@@ -59,16 +59,18 @@ pub fn main() -> Result<i32, Error> {
 async fn talk() -> Result<(), Error> {
     let mut lines = BoundedLines::new(tokio::io::stdin(), MAX_LINE_BYTES);
     let Some(ToGuest::Start(start)) = hear(&mut lines).await? else { return Err(Error::Start) };
-    let (heard, answers) = mpsc::channel(ANSWERS);
+    let (heard, said) = mpsc::channel(ANSWERS);
     let interrupt = CancellationToken::new();
     tokio::spawn(listen(lines, heard, interrupt.clone()));
     let host = Host { key: start.key.clone() };
-    let mut guest = Guest::new(&start, answers);
+    let mut guest = Guest::new(&start, said);
     let end = tokio::select! {
-        end = guest.work(&start) => end,
-        () = interrupt.cancelled() => Ok(End::Interrupted),
+        ended = guest.work(&start) => match ended {
+            Ok(never) => match never {},
+            Err(failure) => End::Failed(failure),
+        },
+        () = interrupt.cancelled() => End::Interrupted,
     };
-    let end = end.unwrap_or_else(End::Failed);
     host.say(FromGuest::End { end }).await.map_err(Error::Io)
 }
 
@@ -82,15 +84,26 @@ async fn hear(lines: &mut BoundedLines<tokio::io::Stdin>) -> io::Result<Option<T
 /// Sorts what the host says. A host that is gone, or not understood, is an interrupt.
 async fn listen(
     mut lines: BoundedLines<tokio::io::Stdin>,
-    heard: mpsc::Sender<(u64, ToolAnswer)>,
+    heard: mpsc::Sender<Heard>,
     interrupt: CancellationToken,
 ) {
-    while let Ok(Some(ToGuest::ToolAnswer { id, answer })) = hear(&mut lines).await {
-        if heard.send((id, answer)).await.is_err() {
+    loop {
+        let said = match hear(&mut lines).await {
+            Ok(Some(ToGuest::ToolAnswer { id, answer })) => Heard::Answer(id, answer),
+            Ok(Some(ToGuest::Turn { prompt })) => Heard::Turn(prompt),
+            Ok(Some(ToGuest::Start(_) | ToGuest::Interrupt) | None) | Err(_) => break,
+        };
+        if heard.send(said).await.is_err() {
             break;
         }
     }
     interrupt.cancel();
+}
+
+/// What the host said, sorted.
+enum Heard {
+    Answer(u64, ToolAnswer),
+    Turn(String),
 }
 
 /// The way to the host's half.
@@ -120,48 +133,73 @@ struct Guest {
     host: Host,
     model: Model,
     toolbox: Toolbox,
-    answers: mpsc::Receiver<(u64, ToolAnswer)>,
+    heard: mpsc::Receiver<Heard>,
     calls: u64,
+    requests: u32,
     used: Usage,
 }
 
 impl Guest {
-    fn new(start: &Start, answers: mpsc::Receiver<(u64, ToolAnswer)>) -> Guest {
+    fn new(start: &Start, heard: mpsc::Receiver<Heard>) -> Guest {
         let toolbox = Toolbox::new(start);
         let model = Model::new(start, Secret::new(start.token.clone()), toolbox.descriptions());
         Guest {
             host: Host { key: start.key.clone() },
             model,
             toolbox,
-            answers,
+            heard,
             calls: 0,
+            requests: 0,
             used: Usage::default(),
         }
     }
 
-    async fn work(&mut self, start: &Start) -> Result<End, Failure> {
+    async fn work(&mut self, start: &Start) -> Result<std::convert::Infallible, Failure> {
         self.host.tell(Activity::Started { session: start.session.clone() }).await?;
         let prompt = json!({"type": "input_text", "text": start.prompt});
         let mut input = vec![json!({"type": "message", "role": "user", "content": [prompt]})];
-        for n in 1..=start.max_turns {
-            self.host.tell(Activity::Turn { n }).await?;
-            let answer = self.ask(&input).await?;
+        loop {
+            let summary = self.turn(start.max_turns, &mut input).await?;
+            self.host.say(FromGuest::TurnOver { summary }).await.map_err(host_gone)?;
+            let prompt = json!({"type": "input_text", "text": self.next_prompt().await?});
+            input.push(json!({"type": "message", "role": "user", "content": [prompt]}));
+        }
+    }
+
+    /// Asks and carries out until the model wants nothing more; its last words.
+    async fn turn(&mut self, max_requests: u32, input: &mut Vec<Value>) -> Result<String, Failure> {
+        loop {
+            if max_requests > 0 && self.requests >= max_requests {
+                let detail = format!("not done after {max_requests} requests to the model");
+                return Err(Failure::new(FailureKind::TurnsExhausted, detail));
+            }
+            self.requests += 1;
+            self.host.tell(Activity::Turn { n: self.requests }).await?;
+            let answer = self.ask(input).await?;
             self.used = self.used.plus(answer.usage);
             self.host.tell(Activity::Usage { total: self.used }).await?;
             let (calls, said) = (answer.calls(), answer.said());
             for text in &said {
                 self.host.tell(Activity::Said { text: text.clone() }).await?;
             }
-            if calls.is_empty() {
-                return Ok(End::Finished { summary: said.join("\n") });
-            }
             input.extend(answer.items);
+            if calls.is_empty() {
+                return Ok(said.join("\n"));
+            }
             for call in calls {
                 input.push(self.carry_out(call).await?);
             }
         }
-        let detail = format!("not done after {} requests to the model", start.max_turns);
-        Err(Failure::new(FailureKind::TurnsExhausted, detail))
+    }
+
+    async fn next_prompt(&mut self) -> Result<String, Failure> {
+        loop {
+            match self.heard.recv().await {
+                Some(Heard::Turn(prompt)) => return Ok(prompt),
+                Some(Heard::Answer(..)) => {}
+                None => return Err(host_gone(io::ErrorKind::BrokenPipe.into())),
+            }
+        }
     }
 
     /// Asks the model, again where that can help.
@@ -207,9 +245,9 @@ impl Guest {
         };
         self.host.say(FromGuest::ToolCall { id, name, arguments }).await.map_err(host_gone)?;
         loop {
-            match self.answers.recv().await {
-                Some((answered, answer)) if answered == id => return Ok(answer),
-                Some(_) => {}
+            match self.heard.recv().await {
+                Some(Heard::Answer(answered, answer)) if answered == id => return Ok(answer),
+                Some(Heard::Answer(..) | Heard::Turn(_)) => {}
                 None => return Err(host_gone(io::ErrorKind::BrokenPipe.into())),
             }
         }

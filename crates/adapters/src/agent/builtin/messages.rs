@@ -16,6 +16,10 @@ pub(super) enum ToGuest {
         id: u64,
         answer: ToolAnswer,
     },
+    /// Another turn on the same conversation, after a `TurnOver`.
+    Turn {
+        prompt: String,
+    },
     Interrupt,
 }
 
@@ -33,6 +37,7 @@ pub(super) struct Start {
     pub socket: PathBuf,
     pub workspace: PathBuf,
     pub tools: Vec<ToolSpec>,
+    /// Requests to the model in the whole session; 0: no limit.
     pub max_turns: u32,
     pub max_command_ms: u64,
 }
@@ -55,6 +60,10 @@ pub(super) enum FromGuest {
         id: u64,
         name: String,
         arguments: Value,
+    },
+    /// The model has nothing more to do. Answered with a `Turn`, or with the end.
+    TurnOver {
+        summary: String,
     },
     /// The last message.
     End {

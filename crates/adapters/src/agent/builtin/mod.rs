@@ -9,8 +9,9 @@ use domain::failure::{Failure, FailureKind};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::conversation::{Conversation, Next, protocol};
-use super::{Driver, End, Host, Session};
+use super::conversation::{Conversation, Done, Next, protocol};
+use super::waiting::Waiting;
+use super::{Activity, Driver, End, Host, Session, Then};
 use crate::sandbox::{Sandbox, Spec};
 use messages::{FromGuest, Signed, Start, ToGuest};
 
@@ -65,40 +66,63 @@ async fn start(
     Conversation::start(sandbox, &spec, host, session.token.clone(), session.limits).await
 }
 
-async fn listen(talk: &mut Conversation, session: &Session) -> Result<String, Failure> {
+async fn listen(talk: &mut Conversation, session: &Session) -> Result<Done, Failure> {
     let key = Secret::random();
     let start = Start {
         key: key.expose().to_owned(),
         prompt: session.prompt.clone(),
         instructions: session.instructions.clone(),
-        model: session.model.clone(),
+        model: session.model.clone().unwrap_or_default(),
         token: session.token.expose().to_owned(),
         socket: talk.inside().gateway_socket.clone(),
         workspace: talk.inside().workspace.clone(),
         tools: session.tools.clone(),
         max_turns: session.limits.max_turns,
-        max_command_ms: milliseconds(session.limits.stall.mul_f64(COMMAND_SHARE)),
+        max_command_ms: longest_command(session),
         session: format!("{}-{}", session.run, session.attempt),
     };
+    if session.resume.is_some() {
+        let text = "the built-in agent keeps no conversation; it begins anew".to_owned();
+        talk.tell(Activity::Noticed { event: "resume_refused".to_owned(), text }).await;
+    }
     talk.send(&encode(&ToGuest::Start(Box::new(start)))?).await?;
+    let mut turns = 1;
+    turn_began(talk, turns).await;
     loop {
-        match talk.next().await? {
-            Next::Interrupt => talk.send(&encode(&ToGuest::Interrupt)?).await?,
-            Next::Message(message) => {
-                if let Some(end) = heard(talk, session, &key, message).await? {
-                    return end;
-                }
+        let said = match talk.next().await? {
+            Next::Interrupt => {
+                talk.send(&encode(&ToGuest::Interrupt)?).await?;
+                continue;
+            }
+            Next::Message(message) => heard(talk, session, &key, message, turns).await?,
+        };
+        let Some(summary) = said else { continue };
+        talk.tell(Activity::TurnEnded { n: turns, status: "completed".to_owned() }).await;
+        match talk.after(turns).await? {
+            Then::Finish => return Ok(Done::Finished(summary)),
+            Then::Fail(failure) => return Err(failure),
+            Then::Continue { prompt } => {
+                talk.send(&encode(&ToGuest::Turn { prompt })?).await?;
+                turns += 1;
+                turn_began(talk, turns).await;
             }
         }
     }
 }
 
+async fn turn_began(talk: &mut Conversation, n: u32) {
+    talk.wait_for(Waiting::Turn);
+    talk.tell(Activity::TurnStarted { turn: n.to_string(), n }).await;
+}
+
+/// A turn's last words, when this was its end.
 async fn heard(
     talk: &mut Conversation,
     session: &Session,
     key: &Secret,
     message: Value,
-) -> Result<Option<Result<String, Failure>>, Failure> {
+    turn: u32,
+) -> Result<Option<String>, Failure> {
     let wrong = |error| protocol(&format!("the built-in agent said what nobody understands: {error}"));
     let said: Signed = serde_json::from_value(message).map_err(wrong)?;
     if !key.matches(&said.key) {
@@ -114,22 +138,36 @@ async fn heard(
             let answer = talk.call_tool(&name, arguments).await?;
             talk.send(&encode(&ToGuest::ToolAnswer { id, answer })?).await?;
         }
-        FromGuest::End { end } => return Ok(Some(ended(end))),
+        FromGuest::TurnOver { summary } => return Ok(Some(summary)),
+        FromGuest::End { end } => {
+            let status = if end == End::Interrupted { "interrupted" } else { "failed" }.to_owned();
+            talk.tell(Activity::TurnEnded { n: turn, status }).await;
+            return Err(ended(end));
+        }
     }
     Ok(None)
 }
 
-fn ended(end: End) -> Result<String, Failure> {
+/// Only the host ends a session well: the guest's own end is a failure, or follows an interrupt of which this side
+/// knows.
+fn ended(end: End) -> Failure {
     match end {
-        End::Finished { summary } => Ok(summary),
-        End::Failed(failure) => Err(failure),
-        // Only the host interrupts; that it did is known on this side.
-        End::Interrupted => Err(Failure::new(FailureKind::Protocol, "it ended as if interrupted")),
+        End::Failed(failure) => failure,
+        End::Finished { .. } | End::Blocked { .. } | End::Interrupted => {
+            Failure::new(FailureKind::Protocol, "it ended by itself")
+        }
     }
 }
 
 fn encode(message: &ToGuest) -> Result<Value, Failure> {
     serde_json::to_value(message).map_err(|error| protocol(&format!("a message cannot be written: {error}")))
+}
+
+/// Without a limit on silence a command may take as long as the session.
+fn longest_command(session: &Session) -> u64 {
+    let limits = &session.limits;
+    let silence = [limits.stall, limits.turn].into_iter().filter(|limit| !limit.is_zero()).min();
+    milliseconds(silence.unwrap_or(limits.deadline).mul_f64(COMMAND_SHARE))
 }
 
 fn milliseconds(time: std::time::Duration) -> u64 {

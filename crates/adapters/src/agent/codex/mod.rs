@@ -1,34 +1,30 @@
 //! The Codex CLI, driven through `codex app-server`: JSON-RPC without the version member, one object per line.
 //!
 //! Codex speaks TCP only, so inside it runs under `sandbox-forward`. Invariants: Codex's own telemetry and look-ups
-//! are off; its home is the run's own; the run token reaches it over stdin only; nothing it asks for beyond its
-//! sandbox is granted.
+//! are off; its home is the run's own; the run token reaches it over stdin only; what it asks for beyond our walls is
+//! not granted. `docs/agents/codex.md` says what is asked, allowed and refused.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use base::env::Env;
 use domain::failure::{Failure, FailureKind};
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
 
-use super::conversation::{Conversation, Next};
+use super::conversation::Conversation;
+use super::dialogue;
+use super::launch::{Shell, forward_port, program, quoted};
 use super::{Driver, End, Host, Session};
 use crate::sandbox::{Inside, Sandbox, Spec};
-use talk::{Heard, Talk};
+use params::Params;
+use talk::Talk;
 
-mod program;
+mod params;
 mod talk;
 
 /// Where Codex is inside.
 const INNER_DIR: &str = "/opt/codex";
-/// The port of the forwarder inside; nobody else is in that network namespace.
-const INNER_PORT: u16 = 18080;
-/// Codex's own retries; the gateway already retries upstream, so few.
-const REQUEST_RETRIES: u32 = 2;
-const STREAM_RETRIES: u32 = 3;
-/// Silence in a stream after which Codex asks again, at most: models think for minutes.
-const STREAM_SILENCE: Duration = Duration::from_secs(300);
+/// The command of a workflow that names none (Symphony 5.3.6).
+pub const DEFAULT_COMMAND: &str = "codex app-server";
 /// Codex looks up and reports nothing with these (measured as one set on 0.169).
 const SILENT: [&str; 5] = [
     "analytics.enabled=false",
@@ -41,7 +37,13 @@ const SILENT: [&str; 5] = [
 /// Drives Codex.
 #[derive(Clone, Debug)]
 pub struct Codex {
-    program: PathBuf,
+    launch: Launch,
+}
+
+#[derive(Clone, Debug)]
+enum Launch {
+    Program(PathBuf),
+    Shell(Shell),
 }
 
 impl Codex {
@@ -49,46 +51,68 @@ impl Codex {
     /// through to the native program behind it, because a killed wrapper leaves that running. Fails with
     /// `agent_missing`.
     pub fn find(env: &Env, command: Option<&str>) -> Result<Codex, Failure> {
-        program::find(env, command.unwrap_or("codex")).map(|program| Codex { program })
+        let kind = program::CODEX;
+        let found = program::find(env, command.unwrap_or(kind.name), &kind);
+        found.map(|program| Codex { launch: Launch::Program(program) })
     }
 
     /// Uses exactly this program.
     pub fn at(program: &Path) -> Codex {
-        Codex { program: program.to_owned() }
+        Codex { launch: Launch::Program(program.to_owned()) }
     }
 
-    /// The program that is started.
-    pub fn program(&self) -> &Path {
-        &self.program
+    /// Uses a shell command that starts an app-server, such as Symphony's `codex.command`: run as `bash -lc` in the
+    /// workspace. The files and programs that it names are made visible behind the walls; programs are looked up in
+    /// `env`. The variables `secrets` are not in its environment, whatever a login profile sets.
+    pub fn shell(env: &Env, command: &str, secrets: Vec<String>) -> Codex {
+        Codex { launch: Launch::Shell(Shell::new(env, command, secrets)) }
     }
 
-    fn prepare(&self, sandbox: &Sandbox, spec: &mut Spec, inside: &Inside) -> Result<u16, Failure> {
-        let failed = |what: &str, error: std::io::Error| {
-            Failure::new(FailureKind::Workspace, format!("cannot {what} for codex: {error}"))
-        };
-        std::fs::create_dir_all(spec.home.join(".codex")).map_err(|error| failed("make a home", error))?;
+    /// The program that is started; none when a shell command decides.
+    pub fn program(&self) -> Option<&Path> {
+        match &self.launch {
+            Launch::Program(program) => Some(program),
+            Launch::Shell(_) => None,
+        }
+    }
+
+    fn prepare(&self, walls: bool, spec: &mut Spec, inside: &Inside, params: &Params) -> Result<(), Failure> {
         let home = inside.home.join(".codex").display().to_string();
         spec.env.push(("CODEX_HOME".to_owned(), home));
-        let (program, port) = if sandbox.has_walls() {
-            let (host, inner, program) = visible(&self.program);
-            spec.read_only.push((host, inner));
-            (program, INNER_PORT)
-        } else {
-            let port = free_port().map_err(|error| failed("find a port", error))?;
-            (self.program.clone(), port)
+        spec.nested_walls |= params.builds_walls();
+        let program = match &self.launch {
+            Launch::Program(program) => {
+                std::fs::create_dir_all(spec.home.join(".codex"))
+                    .map_err(|e| unprepared("make a home", &e))?;
+                let program = if walls { show(program, spec) } else { program.clone() };
+                let mut words = vec![program.display().to_string(), "app-server".to_owned()];
+                words.extend(SILENT.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
+                words
+            }
+            Launch::Shell(shell) => shell.prepare(walls, spec, inside, &prelude()),
         };
-        let show = |path: &Path| path.display().to_string();
-        let mut words = vec![show(&inside.launcher), "sandbox-forward".to_owned()];
-        words.extend(["--listen".to_owned(), format!("127.0.0.1:{port}"), "--socket".to_owned()]);
-        words.extend([
-            show(&inside.gateway_socket),
-            "--".to_owned(),
-            show(&program),
-            "app-server".to_owned(),
-        ]);
-        words.extend(SILENT.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
-        spec.program = words;
-        Ok(port)
+        let path = |path: &Path| path.display().to_string();
+        spec.program = vec![path(&inside.launcher), "sandbox-forward".to_owned()];
+        spec.program.extend(["--listen".to_owned(), format!("127.0.0.1:{}", params.port)]);
+        spec.program.extend(["--socket".to_owned(), path(&inside.gateway_socket), "--".to_owned()]);
+        spec.program.extend(program);
+        Ok(())
+    }
+
+    async fn start(
+        &self,
+        sandbox: &Sandbox,
+        spec: &mut Spec,
+        session: &Session,
+        host: Host,
+    ) -> Result<(Conversation, Params), Failure> {
+        let (inside, walls) = (sandbox.inside(spec), sandbox.has_walls());
+        let port = forward_port(walls).map_err(|error| unprepared("find a port", &error))?;
+        let params = Params::new(session, &inside.workspace, port, walls);
+        self.prepare(walls, spec, &inside, &params)?;
+        let conversation =
+            Conversation::start(sandbox, spec, host, session.token.clone(), session.limits).await?;
+        Ok((conversation, params))
     }
 }
 
@@ -105,19 +129,9 @@ impl Driver for Codex {
         host: Host,
     ) -> BoxFuture<'a, End> {
         Box::pin(async move {
-            let inside = sandbox.inside(&spec);
-            let started = match self.prepare(sandbox, &mut spec, &inside) {
-                Ok(port) => {
-                    let token = session.token.clone();
-                    let talk = Conversation::start(sandbox, &spec, host, token, session.limits).await;
-                    talk.map(|talk| (talk, port))
-                }
-                Err(failure) => Err(failure),
-            };
-            match started {
-                Ok((mut conversation, port)) => {
-                    let thread = thread_start(&session, &inside, port, sandbox.has_walls());
-                    let end = work(&mut conversation, &session, thread).await;
+            match self.start(sandbox, &mut spec, &session, host).await {
+                Ok((mut conversation, params)) => {
+                    let end = dialogue::work(&mut conversation, &mut Talk::new(&session, params)).await;
                     conversation.finish(end).await
                 }
                 Err(failure) => End::Failed(failure),
@@ -126,80 +140,27 @@ impl Driver for Codex {
     }
 }
 
-async fn work(conversation: &mut Conversation, session: &Session, thread: Value) -> Result<String, Failure> {
-    let mut talk = Talk::new(session, thread);
-    conversation.send(&talk.initialize()).await?;
-    loop {
-        let heard = match conversation.next().await? {
-            Next::Message(message) => talk.hear(message)?,
-            Next::Interrupt => talk.interrupt(),
-        };
-        for Heard { tell, send, call, end } in heard {
-            if let Some(activity) = tell {
-                conversation.tell(activity).await;
-            }
-            if let Some(message) = send {
-                conversation.send(&message).await?;
-            }
-            if let Some(call) = call {
-                let answer = conversation.call_tool(&call.name, call.arguments).await?;
-                let items = json!([{"type": "inputText", "text": answer.text}]);
-                let result = json!({"contentItems": items, "success": answer.ok});
-                conversation.send(&json!({"id": call.id, "result": result})).await?;
-            }
-            if let Some(end) = end {
-                return end;
-            }
-        }
-    }
-}
-
-/// The parameters of `thread/start`: the provider with the token, and the walls Codex is told of.
-fn thread_start(session: &Session, inside: &Inside, port: u16, walls: bool) -> Value {
-    let silence = STREAM_SILENCE.min(session.limits.stall);
-    let provider = json!({
-        "name": "seawall",
-        "base_url": format!("http://127.0.0.1:{port}/v1"),
-        "wire_api": "responses",
-        "experimental_bearer_token": session.token.expose(),
-        "request_max_retries": REQUEST_RETRIES,
-        "stream_max_retries": STREAM_RETRIES,
-        "stream_idle_timeout_ms": u64::try_from(silence.as_millis()).unwrap_or(u64::MAX),
-    });
-    let tools = session.tools.iter().map(|tool| {
-        json!({
-            "type": "function",
-            "name": tool.name,
-            "description": tool.description,
-            "inputSchema": tool.input_schema,
-        })
-    });
-    json!({
-        "cwd": inside.workspace,
-        "approvalPolicy": "never",
-        // Inside our walls a second sandbox adds nothing; without them it is all there is.
-        "sandbox": if walls { "danger-full-access" } else { "workspace-write" },
-        "model": session.model,
-        "modelProvider": "seawall",
-        "developerInstructions": session.instructions,
-        "dynamicTools": tools.collect::<Vec<_>>(),
-        "config": {"model_providers": {"seawall": provider}},
-    })
-}
-
-/// What to show of Codex: (host path, path inside, program inside). The native program needs the files beside it.
-fn visible(program: &Path) -> (PathBuf, PathBuf, PathBuf) {
+/// Shows Codex inside and says where it is then. The native program needs the files beside it.
+fn show(program: &Path, spec: &mut Spec) -> PathBuf {
     let name = program.file_name().unwrap_or_default();
     let package = program.parent().filter(|bin| bin.ends_with("bin")).and_then(Path::parent);
     let packaged = package.filter(|package| package.join("codex-package.json").exists());
     let inner = Path::new(INNER_DIR);
-    match packaged {
+    let (host, inside, program) = match packaged {
         Some(package) => (package.to_owned(), inner.to_owned(), inner.join("bin").join(name)),
         None => (program.to_owned(), inner.join(name), inner.join(name)),
-    }
+    };
+    spec.read_only.push((host, inside));
+    program
 }
 
-/// Without a network namespace, a port that is free now. Whoever takes it first gets nothing without the token.
-fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// What a shell command finds done: Codex's home is there, and says what the arguments would say. It is written by the
+/// inside, because the inside may have put a link in its place.
+fn prelude() -> String {
+    let settings = quoted(&SILENT.join("\n"));
+    format!("mkdir -p \"$CODEX_HOME\" && printf '%s\\n' {settings} >\"$CODEX_HOME/config.toml\"")
+}
+
+fn unprepared(what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(FailureKind::Workspace, format!("cannot {what} for codex: {error}"))
 }

@@ -3,9 +3,11 @@
 //! Invariants: one bad file never hides the others; a folder that is not there is an error, never "no issues";
 //! an edit changes only the bytes it is about, and never overwrites what somebody wrote in the meantime.
 
+mod blockers;
 mod edit;
 mod folder;
 mod parse;
+mod tracker;
 
 use base::files::sync_dir;
 use domain::issue::Issue;
@@ -14,6 +16,7 @@ use folder::Found;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+pub(super) use tracker::KIND;
 
 /// How often an edit starts over when the file changes under it; a file that changes faster is being written
 /// by a program.
@@ -101,6 +104,8 @@ pub enum Error {
 #[derive(Clone, Debug)]
 pub struct FilesTracker {
     folder: PathBuf,
+    /// States in which a blocker is over.
+    terminal: Arc<[String]>,
     editing: Arc<tokio::sync::Mutex<()>>,
     /// Which file held which issue when the folder was last read. Only a hint: an edit reads the file again,
     /// and the whole folder when the hint was wrong.
@@ -108,15 +113,22 @@ pub struct FilesTracker {
 }
 
 impl FilesTracker {
-    /// The tracker of `folder`, which is looked at only when asked.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), editing: Arc::default(), names: Arc::default() }
+    /// The tracker of `folder`, which is looked at only when asked. An issue in one of `terminal` blocks no other.
+    pub fn new(folder: impl Into<PathBuf>, terminal: &[String]) -> Self {
+        Self {
+            folder: folder.into(),
+            terminal: terminal.into(),
+            editing: Arc::default(),
+            names: Arc::default(),
+        }
     }
 
     /// All issues, and the files that are none.
     pub async fn list(&self) -> Result<Listing, Error> {
         let scan = self.scan().await?;
-        Ok(Listing { issues: scan.found.into_iter().map(|f| f.issue).collect(), problems: scan.problems })
+        let mut issues: Vec<Issue> = scan.found.into_iter().map(|f| f.issue).collect();
+        blockers::withhold(&mut issues, &self.terminal);
+        Ok(Listing { issues, problems: scan.problems })
     }
 
     /// The issues called `ids`.
@@ -164,7 +176,9 @@ impl FilesTracker {
             ids.iter().map(|id| known.get(id).cloned()).collect::<Option<_>>()?
         };
         let read = |(id, name): (&IssueId, String)| {
-            folder::read_one(&self.folder, &name).map(|found| found.issue).filter(|issue| issue.id == *id)
+            let found = folder::read_one(&self.folder, &name).map(|found| found.issue);
+            // What it waits for is told by other files.
+            found.filter(|issue| issue.id == *id && issue.blocked_by.is_empty())
         };
         ids.iter().zip(names).map(read).collect()
     }

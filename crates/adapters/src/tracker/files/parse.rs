@@ -1,8 +1,8 @@
 //! Reads one issue file.
 
 use super::Problem;
-use domain::IssueId;
-use domain::issue::Issue;
+use domain::issue::{Blocker, Issue};
+use domain::{IssueId, Timestamp};
 use serde::Deserialize;
 use std::ops::Range;
 
@@ -22,11 +22,14 @@ struct Front {
     title: String,
     state: String,
     #[serde(default)]
-    priority: Option<u32>,
+    priority: Option<i64>,
     #[serde(default)]
     labels: Vec<String>,
     #[serde(default)]
     blocked_by: Vec<String>,
+    /// RFC 3339.
+    #[serde(default)]
+    created_at: Option<String>,
 }
 
 /// The issue that `bytes`, the file called `name`, holds. Instant and address are left empty.
@@ -60,19 +63,43 @@ pub(super) fn issue(name: &str, bytes: &[u8]) -> Result<Issue, Problem> {
     if state.is_empty() || state.len() > MAX_WORD {
         return Err(problem(name, line_of("state"), "has no usable state", "write one such as state: Todo"));
     }
+    let created_at = match parsed.created_at.as_deref().map(instant) {
+        Some(None) => {
+            let mend = "write it like 2026-11-20T09:00:00Z";
+            return Err(problem(name, line_of("created_at"), "has a creation time that is no instant", mend));
+        }
+        Some(at) => at,
+        None => None,
+    };
+    let title: String = one_line(&parsed.title).chars().take(MAX_TITLE).collect();
     Ok(Issue {
-        id: IssueId::new(&id),
-        identifier: id,
-        title: one_line(&parsed.title).chars().take(MAX_TITLE).collect(),
-        description: body.trim().to_owned(),
-        state,
+        description: Some(body.trim().to_owned()).filter(|body| !body.is_empty()),
         priority: parsed.priority,
-        labels: parsed.labels.iter().map(|l| one_line(l)).filter(|l| !l.is_empty()).collect(),
-        blocked_by: parsed.blocked_by.into_iter().map(IssueId::new).collect(),
-        url: None,
+        labels: labels(&parsed.labels),
+        blocked_by: parsed.blocked_by.into_iter().map(blocker).collect(),
         version: base::digest::sha256_hex(bytes),
-        updated_at: None,
+        created_at,
+        ..Issue::new(IssueId::new(&id), &id, &title, &state)
     })
+}
+
+/// Trimmed, lowercase, each once.
+fn labels(given: &[String]) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::with_capacity(given.len());
+    for label in given.iter().map(|label| one_line(label).to_lowercase()) {
+        if !label.is_empty() && !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    labels
+}
+
+fn blocker(id: String) -> Blocker {
+    Blocker { id: Some(IssueId::new(&id)), identifier: Some(id), state: None }
+}
+
+fn instant(text: &str) -> Option<Timestamp> {
+    text.parse::<jiff::Timestamp>().ok().map(|at| Timestamp(at.as_microsecond()))
 }
 
 /// The bytes between the first line `---` and the next one.
@@ -139,13 +166,13 @@ mod tests {
     #[test]
     fn every_field_is_read() {
         let text = "---\nid: SHOP-12\ntitle: \"Pay \\e[31mtwice\"\nstate: In Progress # now\npriority: 1\n\
-                    labels: [bug, 2026]\nblocked_by:\n  - SHOP-3\n---\n\nBody\n---\nmore\n";
+                    labels: [Bug, 2026, bug]\nblocked_by:\n  - SHOP-3\n---\n\nBody\n---\nmore\n";
         let issue = issue("x.md", text.as_bytes()).unwrap();
         assert_eq!((issue.id.as_str(), issue.title.as_str()), ("SHOP-12", "Pay [31mtwice"));
         assert_eq!((issue.state.as_str(), issue.priority), ("In Progress", Some(1)));
         assert_eq!(issue.labels, ["bug", "2026"]);
-        assert_eq!(issue.blocked_by, ["SHOP-3".into()]);
-        assert_eq!(issue.description, "Body\n---\nmore");
+        assert_eq!(issue.blocked_by[0].name(), "SHOP-3");
+        assert_eq!(issue.description.as_deref(), Some("Body\n---\nmore"));
     }
 
     #[test]
@@ -161,6 +188,7 @@ mod tests {
             ("---\ntitle: t\nstate: Todo\n", 1),
             ("---\ntitle: t\nstate: Todo\npriority: high\n---\n", 4),
             ("---\ntitle: t\nstate: Todo\nprio: 1\n---\n", 4),
+            ("---\ntitle: t\nstate: Todo\ncreated_at: today\n---\n", 4),
             ("---\ntitle: t\nstate: ' '\n---\n", 3),
             ("---\ntitle: t\nstate: Todo\nid: ../x\n---\n", 4),
             ("---\ntitle: t\nid: a\nstate: Todo\nstate: Done\n---\n", 5),

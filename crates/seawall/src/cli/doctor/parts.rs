@@ -4,11 +4,13 @@ use super::Check;
 use super::machine::version;
 use crate::cli::Context;
 use crate::config::{Config, StoreUrl};
+use adapters::agent::claude::Claude;
 use adapters::agent::codex::Codex;
 use base::files::{Lock, LockError};
+use domain::failure::Failure;
 use domain::fleet::Driver;
 use gateway::Kind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A store that does not open in this time does not serve.
@@ -19,41 +21,43 @@ const KILL_PLANE_PATIENCE: Duration = Duration::from_secs(1);
 /// The programs that drive agents.
 pub async fn agents(config: Option<&Config>, context: &Context) -> Vec<Check> {
     const AREA: &str = "agents";
-    let codex: Vec<_> =
-        config.iter().flat_map(|c| c.fleet.agents.values()).filter(|a| a.driver == Driver::Codex).collect();
-    let mut commands: Vec<Option<&str>> = codex.iter().map(|agent| agent.command.as_deref()).collect();
-    commands.push(None);
-    commands.sort_unstable();
-    commands.dedup();
     let mut checks = vec![Check::ok(AREA, "builtin", "part of this program")];
-    for command in commands {
-        let needed = codex.iter().any(|agent| agent.command.as_deref() == command);
-        let what = command.unwrap_or("codex");
-        let found = match Codex::find(&context.env, command) {
-            Ok(codex) => {
-                version(codex.program()).await.map(|v| format!("{v} ({})", codex.program().display()))
-            }
-            Err(failure) => Err(failure.detail),
-        };
-        checks.push(match found {
-            Ok(detail) => Check::ok(AREA, what, detail),
-            Err(why) => Check::absent(AREA, what, needed, why, ""),
-        });
-    }
-    checks.push(match context.env.find_program("claude") {
-        Some(program) => {
-            let detail = version(&program).await.unwrap_or_else(|error| error);
-            Check::ok(AREA, "claude", format!("{detail}; its driver arrives with a later release"))
+    for driver in [Driver::Codex, Driver::Claude] {
+        let agents = config.iter().flat_map(|c| c.fleet.agents.values()).filter(|a| a.driver == driver);
+        let mut commands: Vec<Option<&str>> = agents.map(|agent| agent.command.as_deref()).collect();
+        let needed = commands.clone();
+        commands.push(None);
+        commands.sort_unstable();
+        commands.dedup();
+        for command in commands {
+            let (name, found) = program(driver, context, command);
+            let found = match found {
+                Ok(program) => version(&program).await.map(|v| format!("{v} ({})", program.display())),
+                Err(failure) => Err(failure.detail),
+            };
+            let what = command.unwrap_or(name);
+            checks.push(match found {
+                Ok(detail) => Check::ok(AREA, what, detail),
+                Err(why) => Check::absent(AREA, what, needed.contains(&command), why, ""),
+            });
         }
-        None => Check::absent(
-            AREA,
-            "claude",
-            false,
-            "not on the PATH; its driver arrives with a later release",
-            "",
-        ),
-    });
+    }
     checks
+}
+
+/// The driver's own name, and the program that it would start.
+fn program(
+    driver: Driver,
+    context: &Context,
+    command: Option<&str>,
+) -> (&'static str, Result<PathBuf, Failure>) {
+    match driver {
+        Driver::Claude => ("claude", Claude::find(&context.env, command).map(|c| c.program().to_owned())),
+        Driver::Codex | Driver::Builtin | Driver::Command => {
+            let found = Codex::find(&context.env, command);
+            ("codex", found.map(|codex| codex.program().map(Path::to_owned).unwrap_or_default()))
+        }
+    }
 }
 
 /// Whether the store opens. A SQLite file that is not there yet is not made by looking.
@@ -113,10 +117,10 @@ pub fn providers(config: Option<&Config>) -> Vec<Check> {
             Kind::Rehearsal { scenario } => {
                 Check::ok(AREA, name, format!("rehearsal of {}: no model is called", scenario.file))
             }
-            Kind::OpenAi { base_url, key: Some(_) } => {
+            Kind::OpenAi { base_url, key: Some(_) } | Kind::Anthropic { base_url, key: Some(_) } => {
                 Check::ok(AREA, name, format!("{base_url}, key present"))
             }
-            Kind::OpenAi { base_url, key: None } => {
+            Kind::OpenAi { base_url, key: None } | Kind::Anthropic { base_url, key: None } => {
                 let local = base_url.contains("//127.")
                     || base_url.contains("//localhost")
                     || base_url.contains("//[::1]");

@@ -56,17 +56,17 @@ error: the team `pai` is not registered
 }
 
 #[test]
-fn a_driver_of_a_later_release() {
+fn a_driver_that_nobody_knows() {
     check(
         "driver = \"codex\"",
-        "driver = \"claude\"",
+        "driver = \"cloud\"",
         r#"
-error: the driver `claude` arrives with a later release
+error: this driver is not known
   --> seawall.toml:16:10 (agents.judge.driver)
    |
-16 | driver = "claude"
-   |          ^^^^^^^^
-  mend: write driver = "codex" or driver = "builtin" until then"#,
+16 | driver = "cloud"
+   |          ^^^^^^^
+  mend: write driver = "codex", "claude", "command" or "builtin""#,
     );
 }
 
@@ -254,16 +254,16 @@ error: the provider `play` is not configured
 }
 
 #[test]
-fn a_tracker_of_a_later_release() {
+fn a_tracker_that_nobody_serves() {
     check(
         "remote = \"shop.git\"",
-        "remote = \"shop.git\"\ntracker = { kind = \"linear\" }",
+        "remote = \"shop.git\"\ntracker = { kind = \"trello\" }",
         r#"
-error: only trackers of kind `files` are served yet
+error: `tracker.kind` names no tracker: "trello"; write one of files, github, linear, memory
   --> seawall.toml:22:20 (projects.shop.tracker.kind)
    |
-22 | tracker = { kind = "linear" …
+22 | tracker = { kind = "trello" …
    |                    ^^^^^^^^
-  mend: write kind = "files" and keep issues as markdown files in a folder"#,
+  mend: see docs/trackers for what each kind needs"#,
     );
 }

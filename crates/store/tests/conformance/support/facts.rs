@@ -2,14 +2,13 @@
 
 use domain::budget::{Account, Holder};
 use domain::call::{Call, Status, Usage};
-use domain::change::Landing;
 use domain::containment::{Containment, Containments, Lift, Mode, Order, Scope};
-use domain::fleet::{Agent, Driver, Limits, Project, RetryPolicy};
-use domain::issue::{Issue, States};
-use domain::run::{AttemptEnd, Facts, Input, Prior, Purpose, Readiness, Refusal, Run};
+use domain::fleet::{Agent, Driver, Project};
+use domain::issue::Issue;
+use domain::run::{AttemptEnd, Facts, Input, Prior, Purpose, Readiness, Refusal, Run, Spent};
 use domain::step::Step;
 use domain::{Epoch, IssueId, MicroUsd, Millis, RunId, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use store::Store;
 use store::run::{Base, StoredRun};
 use store::step::Commit;
@@ -17,47 +16,19 @@ use store::step::Commit;
 pub const LEASE: Millis = Millis::seconds(60);
 
 pub fn project() -> Project {
-    Project {
-        name: "shop".into(),
-        team: "pay".into(),
-        author: "author".into(),
-        slots: 2,
-        states: States::default(),
-        branch: "main".into(),
-        landing: Landing::Merge,
-        retry: RetryPolicy::default(),
-        max_rounds: 3,
-    }
+    Project { slots: 2, ..Project::new("shop".into(), "pay".into(), "author".into()) }
 }
 
 pub fn agent() -> Agent {
-    Agent {
-        name: "author".into(),
-        team: "pay".into(),
-        driver: Driver::Builtin,
-        command: None,
-        model: "large".into(),
-        budget: None,
-        max_turns: 10,
-        attempt_timeout: Millis::seconds(60),
-        stall_timeout: Millis::seconds(60),
-        limits: Limits::default(),
-    }
+    Agent { max_turns: 10, ..Agent::new("author".into(), "pay".into(), Driver::Builtin, "large".into()) }
 }
 
 pub fn issue(id: &str) -> Issue {
     Issue {
-        id: id.into(),
-        identifier: format!("SHOP-{id}"),
-        title: format!("Issue {id}"),
-        description: "Do it.".into(),
-        state: "Todo".into(),
+        description: Some("Do it.".into()),
         priority: Some(1),
-        labels: vec![],
-        blocked_by: vec![],
-        url: None,
         version: "v1".into(),
-        updated_at: None,
+        ..Issue::new(id.into(), &format!("SHOP-{id}"), &format!("Issue {id}"), "Todo")
     }
 }
 
@@ -71,8 +42,17 @@ pub fn claim(
     now: i64,
 ) -> Result<Step, Refusal> {
     let (project, agent, readiness) = (project(), agent(), Readiness::complete());
-    let facts = Facts { project: &project, agent: &agent, containments, live, readiness: &readiness };
-    domain::run::claim(issue, BTreeSet::new(), prior, Timestamp(now), &facts, run.into(), Timestamp(now))
+    let by_state = BTreeMap::new();
+    let facts = Facts {
+        project: &project,
+        agent: &agent,
+        containments,
+        live,
+        live_by_state: &by_state,
+        share: Ok(()),
+        readiness: &readiness,
+    };
+    domain::run::claim(issue, prior, Timestamp(now), &facts, run.into(), Timestamp(now))
 }
 
 /// A claimed run of issue `issue` in the store.
@@ -99,7 +79,7 @@ pub fn started(run: &Run) -> Input {
 
 pub fn finished(run: &Run) -> Input {
     let end = AttemptEnd::Finished { summary: "done".into(), review: None };
-    Input::AttemptEnded { fence: run.fence, end }
+    Input::AttemptEnded { fence: run.fence, end, spent: Spent::default() }
 }
 
 pub fn order(scope: &str, epoch: u64) -> Containment {
