@@ -44,6 +44,8 @@ fn arguments<'a>(command: &'a str, run: &'a str) -> Option<Vec<&'a str>> {
         "why" => &["A-1"],
         "kill" => &["agent/author", "--reason", "coverage"],
         "lift" => &["agent/author", "--reason", "coverage"],
+        "pause" => &["shop", "--reason", "coverage"],
+        "resume" => &["shop"],
         other => panic!("say here how `seawall {other}` is called"),
     };
     Some([&[command, "--json"], rest].concat())
@@ -76,7 +78,7 @@ async fn every_command_prints_one_document_and_nothing_else_with_json() {
 fn every_command_that_needs_a_daemon_says_how_to_start_one() {
     let shop = Plan::playing(notes()).write();
     for command in commands() {
-        let needs = ["runs", "show", "trace", "logs", "why", "lift", "budgets", "orders"];
+        let needs = ["runs", "show", "trace", "logs", "why", "lift", "pause", "resume", "budgets", "orders"];
         let Some(arguments) = arguments(&command, "r1").filter(|_| needs.contains(&command.as_str())) else {
             continue;
         };

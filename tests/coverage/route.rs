@@ -8,7 +8,15 @@ use server::Server;
 use wire::RunDetail;
 
 /// Answers everybody: the probes, and what the login page needs.
-const OPEN: [&str; 5] = ["/healthz", "/readyz", "/login", "/assets/seawall.css", "/assets/seawall.js"];
+const OPEN: [&str; 6] = [
+    "/healthz",
+    "/readyz",
+    "/login",
+    "/assets/seawall.css",
+    "/assets/seawall.js",
+    // Opened by a tracker's signature; what is not signed is refused.
+    "/webhooks/{project}",
+];
 
 async fn busy() -> (Installation, Daemon, RunDetail) {
     let shop = Plan::playing(scenario(&[loops("loops", &["Work on "])])).issue("LOOP-1").write();
@@ -70,13 +78,15 @@ async fn every_operation_that_changes_something_leaves_a_record_of_who_and_why()
         }
         let (form, expect) = match route.path {
             // Sessions and looks change nothing that belongs to anybody else.
-            "/login" | "/logout" | "/api/v1/refresh" => continue,
+            "/login" | "/logout" | "/api/v1/refresh" | "/webhooks/{project}" => continue,
             "/orders" => (format!("scope={scope}&mode=hard&reason=by+form"), "by form"),
             "/api/v1/orders" => (json!({ "scope": scope, "reason": "by api" }).to_string(), "by api"),
             "/lifts" => (format!("scope={scope}&reason=lifted+by+form"), "lifted by form"),
             "/api/v1/lifts" => {
                 (json!({ "scope": scope, "reason": "lifted by api" }).to_string(), "lifted by api")
             }
+            // Apart from orders, because nothing is stopped.
+            "/api/v1/pauses" | "/api/v1/resumes" => continue,
             other => panic!("say here what POST {other} leaves behind"),
         };
         if route.path.ends_with("/lifts") {
@@ -94,6 +104,19 @@ async fn every_operation_that_changes_something_leaves_a_record_of_who_and_why()
         });
         let (actor, at) = record.unwrap_or_else(|| panic!("{} left no record: {orders:?}", route.path));
         assert!(!actor.is_empty() && at.0.0 > 0, "{}", route.path);
+    }
+    for (path, body) in [
+        ("/api/v1/pauses", json!({ "project": "shop", "reason": "a freeze" })),
+        ("/api/v1/resumes", json!({ "project": "shop" })),
+    ] {
+        let answer = ask(&daemon, "POST", path, &bearer, &body.to_string());
+        assert!(answer.status < 400, "{path}: {answer:?}");
+        let view = &daemon.client.pauses().await.unwrap().items[0];
+        let told = match path {
+            "/api/v1/pauses" => view.actor.clone().zip(view.since),
+            _ => view.last_ended.clone().map(|end| (end.actor, end.at)),
+        };
+        assert!(told.is_some_and(|(actor, at)| !actor.is_empty() && at.0.0 > 0), "{path}: {view:?}");
     }
     let ended = daemon.ended_run("LOOP-1").await;
     let last = ended.timeline.iter().find(|event| event.kind == "ended").unwrap();

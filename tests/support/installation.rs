@@ -27,6 +27,19 @@ const WORKFLOW: &str = include_str!("../../crates/seawall/src/demo/WORKFLOW.md")
 const SCENARIO: &str = include_str!("../../crates/seawall/src/demo/rehearsal.toml");
 const FIRST_ISSUE: &str = include_str!("../../crates/seawall/src/demo/issues/SHOP-1.md");
 
+const HANDOFF: &str = "---
+tracker: {kind: files, required_labels: []}
+polling: {interval_ms: 100}
+workspace: {root: ws}
+hooks: {}
+agent:
+  max_turns: 20
+  max_retry_backoff_ms: 300000
+  max_concurrent_agents_by_state: {}
+---
+Work on {{ issue.identifier }}: {{ issue.title }}.
+";
+
 /// What to write.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -60,6 +73,21 @@ impl Plan {
         let mut plan = Self { scenario: scenario.into(), ..Self::demo() };
         plan.beside.clear();
         plan
+    }
+
+    /// The project handed off instead of landed: workspaces in `ws`, the built-in agent, and no issue yet.
+    pub fn handing_off(scenario: impl Into<String>) -> Self {
+        let plan =
+            Self::playing(scenario).config("[projects.shop]", "[projects.shop]\ndelivery = \"handoff\"");
+        Self { workflow: HANDOFF.to_owned(), ..plan }
+    }
+
+    /// A second project that hands off, in the folder `name`, with a share of `weight`.
+    pub fn with_second_project(self, name: &str, weight: u32) -> Self {
+        self.beside(&format!("{name}/WORKFLOW.md"), HANDOFF).config_too(&format!(
+            "[projects.{name}]\nworkflow = \"{name}/WORKFLOW.md\"\nteam = \"web\"\ndelivery = \"handoff\"\n\
+             weight = {weight}\n"
+        ))
     }
 
     /// Another scenario.

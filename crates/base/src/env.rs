@@ -36,6 +36,18 @@ impl Env {
         }
     }
 
+    /// Every variable that is UTF-8.
+    pub fn vars(&self) -> impl Iterator<Item = (String, String)> + use<> {
+        let all: Vec<(String, String)> = match &self.0 {
+            Source::Process => {
+                let text = |text: std::ffi::OsString| text.into_string().ok();
+                std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
+            }
+            Source::Fixed(map) => map.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        };
+        all.into_iter()
+    }
+
     /// The first executable file called `name` on this environment's `PATH`; a `name` with a slash is taken as
     /// a path. Empty and relative entries of `PATH` are skipped: they would depend on the working directory.
     pub fn find_program(&self, name: &str) -> Option<PathBuf> {

@@ -100,6 +100,8 @@ pub enum Task {
         /// Files in which the landing branch and the change disagree.
         conflicts: Vec<String>,
     },
+    /// Work on the issue until the tracker says that it is over.
+    Work,
     /// Review a change.
     Review {
         /// The commit it was made on.

@@ -53,6 +53,16 @@ pub enum Event {
         /// What for.
         why: Wait,
     },
+    /// The agent asked for what only a person can give.
+    Blocked {
+        /// What.
+        question: String,
+    },
+    /// The tracker shows the issue in another state in which it is worked on.
+    IssueMoved {
+        /// Which.
+        state: String,
+    },
     /// The author's work was committed.
     ChangeCollected {
         /// What it is.
@@ -112,6 +122,8 @@ impl Event {
             Self::AttemptFinished { .. } => "attempt_finished",
             Self::AttemptFailed { .. } => "attempt_failed",
             Self::Waiting { .. } => "waiting",
+            Self::Blocked { .. } => "blocked",
+            Self::IssueMoved { .. } => "issue_moved",
             Self::ChangeCollected { .. } => "change_collected",
             Self::ReviewRequested { .. } => "review_requested",
             Self::ReviewReported { .. } => "review_reported",
@@ -131,6 +143,8 @@ impl Event {
             Self::AttemptFinished { attempt, summary } => format!("attempt {attempt} finished: {summary}"),
             Self::AttemptFailed { attempt, failure } => format!("attempt {attempt} failed, {failure}"),
             Self::Waiting { why, .. } => format!("waits: {why}"),
+            Self::Blocked { question } => format!("blocked: {question}"),
+            Self::IssueMoved { state } => format!("the issue is in `{state}` now"),
             Self::ChangeCollected { change } => format!(
                 "change {} collected: {} file(s), +{} -{}",
                 change.head.short(),

@@ -17,6 +17,7 @@ pub mod issue;
 pub mod money;
 pub mod review;
 pub mod run;
+pub mod share;
 pub mod step;
 pub mod time;
 pub mod token;

@@ -5,9 +5,10 @@ use adapters::agent::claude::Claude;
 use adapters::agent::codex::Codex;
 use domain::containment::Containments;
 use domain::fleet::{Agent, Driver, Project};
-use domain::run::{Facts, Readiness};
+use domain::run::{Facts, Readiness, Refusal};
 use domain::{AgentName, ProjectName};
 use store::Error;
+use store::run::Live;
 use store::step::Guards;
 
 /// Facts with their owners; [`Loaded::facts`] lends them out.
@@ -16,7 +17,8 @@ pub(crate) struct Loaded {
     pub(crate) agent: Agent,
     pub(crate) containments: Containments,
     pub(crate) readiness: Readiness,
-    pub(crate) live: u32,
+    pub(crate) live: Live,
+    pub(crate) share: Result<(), Refusal>,
     /// What must not have changed when the decision is committed.
     pub(crate) guards: Guards,
 }
@@ -27,7 +29,9 @@ impl Loaded {
             project: &self.project,
             agent: &self.agent,
             containments: &self.containments,
-            live: self.live,
+            live: self.live.all,
+            live_by_state: &self.live.authors_by_state,
+            share: self.share.clone(),
             readiness: &self.readiness,
         }
     }
@@ -40,7 +44,8 @@ impl Engine {
         project: &ProjectName,
         agent: &AgentName,
     ) -> Result<Option<Loaded>, Error> {
-        let (Some(project), Some(agent)) = (self.0.setup.project(project), self.0.setup.agent(agent)) else {
+        let registered = self.registered();
+        let (Some(project), Some(agent)) = (registered.project(project), registered.agent(agent)) else {
             return Ok(None);
         };
         let read = self.0.store.start_facts(&project.name).await?;
@@ -48,14 +53,28 @@ impl Engine {
             project: project.clone(),
             agent: agent.clone(),
             containments: read.containments,
-            readiness: self.readiness_of(agent),
+            readiness: self.readiness_for(&project.name, agent),
             live: read.live,
+            share: self.share_of(&project.name).await?,
             guards: read.guards,
         }))
     }
 
+    /// What this installation can do right now for `agent` to work for `project`.
+    pub(crate) fn readiness_for(&self, project: &ProjectName, agent: &Agent) -> Readiness {
+        let registered = self.registered();
+        let shell = registered
+            .source(project)
+            .and_then(|source| source.handoff.as_ref())
+            .is_some_and(|handoff| handoff.command.is_some());
+        let ready = self.readiness_of(agent);
+        // Whether a shell command can be run shows when it runs.
+        let named = shell && matches!(agent.driver, Driver::Codex | Driver::Command);
+        if named { Readiness { agent: Ok(()), ..ready } } else { ready }
+    }
+
     /// What this installation can do right now for `agent`.
-    pub(crate) fn readiness_of(&self, agent: &Agent) -> Readiness {
+    fn readiness_of(&self, agent: &Agent) -> Readiness {
         let floor = self.0.setup.sandbox_floor;
         let level = self.0.sandbox.level();
         let sandbox = if level >= floor {

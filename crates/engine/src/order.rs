@@ -186,7 +186,8 @@ impl Engine {
     }
 
     async fn known(&self, scope: &Scope) -> Result<(), Error> {
-        let fleet = &self.0.setup.fleet;
+        let registered = self.registered();
+        let fleet = &registered.fleet;
         let known = match scope {
             Scope::All => true,
             Scope::Agent(name) => fleet.agents.contains_key(name),

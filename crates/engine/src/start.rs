@@ -14,6 +14,7 @@ use crate::key::{self, SigningKey};
 use crate::kill_plane::KillPlane;
 use crate::perform::Held;
 use crate::setup::Setup;
+use crate::share::Shares;
 use crate::wake::Wake;
 use crate::{Engine, Inner, order, tenure};
 use adapters::forge::git::GitForge;
@@ -21,7 +22,8 @@ use adapters::sandbox::{Level, Sandbox};
 use base::tasks::Tasks;
 use domain::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use store::Store;
 
@@ -93,6 +95,7 @@ impl Engine {
         .await;
         kill_plane.ready().map_err(StartError::KillPlane)?;
         let engine = Self(Arc::new(Inner {
+            registered: RwLock::new(Arc::new(setup.registered.clone())),
             setup,
             store,
             sandbox,
@@ -105,6 +108,10 @@ impl Engine {
             tasks,
             live: LiveAttempts::default(),
             held: Held::default(),
+            shares: Shares::default(),
+            refresh_asked: AtomicBool::new(false),
+            deliveries: adapters::tracker::webhook::Seen::default(),
+            rate_limits: Mutex::default(),
             owed: Wake::new(),
             schedule: Wake::new(),
             due: Wake::new(),
@@ -174,7 +181,7 @@ impl Engine {
         tasks.spawn("reconcile orders", async move { engine.reconcile_orders_forever().await });
         let engine = self.clone();
         tasks.spawn("renew key", async move { engine.renew_key_forever().await });
-        for project in self.0.setup.fleet.projects.keys() {
+        for project in self.registered().fleet.projects.keys() {
             let (engine, project) = (self.clone(), project.clone());
             tasks.spawn("reconcile issues", async move { engine.reconcile_issues_forever(project).await });
         }

@@ -38,7 +38,7 @@ impl Engine {
     ) -> Result<Option<Step>, Error> {
         loop {
             let Some(stored) = self.0.store.run(id).await? else { return Ok(None) };
-            let project = self.0.setup.project_or_last_rites(&stored.run.issue.project);
+            let project = self.registered().project_or_last_rites(&stored.run.issue.project);
             let now = self.now();
             let step = match run::step(&stored.run, input.clone(), &project, now) {
                 Ok(step) => step,
@@ -63,7 +63,11 @@ impl Engine {
     /// Wakes whoever the committed step gives work to.
     pub(crate) fn woken_by(&self, step: &Step, was_live: bool) {
         for event in &step.events {
-            tracing::info!(run = %step.run.id, issue = %step.run.issue.identifier, "{}", event.line());
+            let run = &step.run;
+            let (issue_id, issue_identifier) = (&run.issue.id, &run.issue.identifier);
+            let session_id = run.thread.as_ref().map(|thread| thread.id.as_str());
+            let event_kind = event.kind();
+            tracing::info!(%issue_id, issue_identifier, session_id, run = %run.id, event = event_kind, "{}", event.line());
         }
         if !step.effects.is_empty() {
             self.0.owed.wake();

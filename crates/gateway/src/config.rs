@@ -1,5 +1,6 @@
 //! What the gateway is told at start. Checked as a whole before anything listens.
 
+use crate::protocol::Protocol;
 use crate::rehearsal::Scenario;
 use base::secret::Secret;
 use domain::ModelName;
@@ -10,12 +11,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// As the name of a model: every one that has no routes of its own. As the model of a route or the name of a price: the
+/// model that was asked for, and every one that has no price of its own.
+pub const ANY_MODEL: &str = "*";
+
 /// Everything the gateway needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Who answers, by the name that routes use.
     pub providers: BTreeMap<String, Provider>,
-    /// Where a model name that agents ask for leads; the first route is taken.
+    /// Where a model name that agents ask for leads; the first route whose provider speaks the caller's protocol
+    /// is taken.
     pub models: BTreeMap<ModelName, Vec<Route>>,
     /// Whose budgets a call must pass.
     pub fleet: Fleet,
@@ -49,6 +55,24 @@ pub enum Kind {
         /// Sent as the bearer token.
         key: Option<Secret>,
     },
+    /// Speaks Anthropic's Messages API.
+    Anthropic {
+        /// `https://host`, as Anthropic's own clients take it; a `/v1` at the end makes no difference.
+        base_url: String,
+        /// Sent as `x-api-key`.
+        key: Option<Secret>,
+    },
+}
+
+impl Kind {
+    /// Whether a call in `protocol` can be forwarded to it.
+    pub fn speaks(&self, protocol: Protocol) -> bool {
+        match self {
+            Self::Rehearsal { .. } => true,
+            Self::OpenAi { .. } => protocol == Protocol::Responses,
+            Self::Anthropic { .. } => protocol == Protocol::Messages,
+        }
+    }
 }
 
 /// One place a model name can lead to.

@@ -1,6 +1,6 @@
 //! Admits, forwards, meters and cuts model calls.
 //!
-//! The way of a call: `door` identifies the run by its token, asks the containments in memory, picks a route,
+//! The way of a call is the same in every [`Protocol`]: `door` identifies the run by its token, asks the containments in memory, picks a route,
 //! sets the most it may cost aside in the [`ledger`], forwards the body as it came, and hands each chunk of the
 //! answer on as it arrives while a tap reads the usage. Whatever happens then, the call is settled exactly once.
 //!
@@ -18,6 +18,7 @@ mod gateway;
 mod identity;
 pub mod ledger;
 mod peek;
+mod protocol;
 mod record;
 pub mod rehearsal;
 mod relay;
@@ -27,7 +28,8 @@ mod settlement;
 mod tap;
 mod upstream;
 
-pub use config::{Config, Kind, Limits, Provider, Route};
+pub use config::{ANY_MODEL, Config, Kind, Limits, Provider, Route};
 pub use gateway::{Error, Gateway};
 pub use ledger::Ledger;
+pub use protocol::{Operation, Protocol};
 pub use serve::Door;

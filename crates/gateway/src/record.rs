@@ -11,6 +11,7 @@ use crate::flight::Flight;
 use crate::gateway::Shared;
 use crate::ledger::{Refused, Unavailable};
 use crate::peek::Peek;
+use crate::protocol::Operation;
 use crate::routing::Trip;
 use crate::settlement::Settlement;
 use crate::tap::Tap;
@@ -49,10 +50,12 @@ impl Record {
         shared: &Arc<Shared>,
         claims: &Claims,
         trip: &Trip<'_>,
+        operation: Operation,
         peek: &Peek,
         body: &Bytes,
     ) -> Result<Box<Self>, Refusal> {
-        let call = call(shared, claims, trip, peek, body.len() as u64);
+        let most = operation.most(trip.price, body.len() as u64, peek.max_output_tokens);
+        let call = call(shared, claims, trip, peek, most);
         let flight = shared.flights.enter(call.id.clone(), claims.identity.clone(), claims.epoch);
         shared.guard.admit(claims).map_err(Refusal::Contained)?;
         let keeps = shared.config.blobs.is_some();
@@ -202,7 +205,7 @@ fn owed(price: &Price, usage: Option<Usage>, sent: bool, reserved: MicroUsd) -> 
     }
 }
 
-fn call(shared: &Shared, claims: &Claims, trip: &Trip<'_>, peek: &Peek, body_bytes: u64) -> Call {
+fn call(shared: &Shared, claims: &Claims, trip: &Trip<'_>, peek: &Peek, most: MicroUsd) -> Call {
     Call {
         id: CallId::new(shared.ids.next()),
         identity: claims.identity.clone(),
@@ -215,7 +218,7 @@ fn call(shared: &Shared, claims: &Claims, trip: &Trip<'_>, peek: &Peek, body_byt
         route: trip.name(),
         rehearsal: shared.upstream.is_rehearsal(trip.provider),
         status: Status::Open,
-        reserved: trip.price.most(body_bytes, peek.max_output_tokens),
+        reserved: most,
         cost: MicroUsd::ZERO,
         usage: Usage::default(),
         http_status: 0,

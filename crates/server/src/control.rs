@@ -1,10 +1,14 @@
-//! What the door asks of the engine: four verbs, and nothing else can be done from outside.
+//! What the door asks of the engine: a few verbs, and nothing else can be done from outside.
 
 use std::sync::Arc;
 
-use domain::Timestamp;
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use domain::call::Usage;
 use domain::containment::{Lift, Mode, Order, Scope};
+use domain::{ProjectName, RunId, Timestamp};
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 /// The engine as the door sees it. The real one and the fake of the tests are its two implementations.
 pub trait Control: Send + Sync {
@@ -14,11 +18,56 @@ pub trait Control: Send + Sync {
     /// Ends the containment of `scope`.
     fn lift(&self, scope: Scope, reason: String, actor: String) -> BoxFuture<'_, Result<Lift, Error>>;
 
-    /// Wakes the reconciler: trackers are read now, not at the next tick.
-    fn refresh(&self) -> BoxFuture<'_, ()>;
+    /// Wakes the reconciler: trackers are read now, not at the next tick. True: somebody had asked already, and the
+    /// reading had not begun.
+    fn refresh(&self) -> BoxFuture<'_, bool>;
+
+    /// What each attempt that lives in this process reported so far.
+    fn live(&self) -> BoxFuture<'_, Vec<(RunId, Live)>>;
+
+    /// The rate limits that any agent told last, also one that has ended.
+    fn rate_limits(&self) -> BoxFuture<'_, Option<Value>>;
+
+    /// A tracker of `project` says that something happened. One that is signed, fresh and new has it read now.
+    fn webhook(&self, project: ProjectName, headers: HeaderMap, body: Bytes) -> BoxFuture<'_, Webhook>;
+
+    /// Something changed that may let work start: the schedule is looked at anew.
+    fn reschedule(&self) -> BoxFuture<'_, ()>;
 
     /// Each part that must work before work may start, and what is wrong with it.
     fn readiness(&self) -> BoxFuture<'_, Vec<Part>>;
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Webhook {
+    /// The tracker is read now.
+    Taken,
+    /// It came before.
+    Replayed,
+    /// It is not what it should be; the text says why.
+    Refused(String),
+}
+
+/// A live attempt, as its agent tells it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Live {
+    /// The agent's `thread-turn`, once it named them.
+    pub session: Option<String>,
+    /// Turns begun.
+    pub turns: u32,
+    /// The name of what it did last.
+    pub last_event: Option<String>,
+    /// The same in a few words.
+    pub last_message: String,
+    /// When.
+    pub last_at: Option<Timestamp>,
+    /// Tokens of this attempt.
+    pub tokens: Usage,
+    /// What its provider allows, as it told last.
+    pub rate_limits: Option<Value>,
+    /// When its process appeared.
+    pub started_at: Option<Timestamp>,
 }
 
 /// A shared [`Control`].

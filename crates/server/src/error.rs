@@ -77,6 +77,24 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, Code::IssueNotFound.name(), "Issue not found", hint)
     }
 
+    /// A delivery that wakes nobody. Says no more than a stranger may know.
+    pub fn webhook_refused(why: String) -> Self {
+        let hint = "set tracker.provider.webhook_secret to the secret that the provider signs with";
+        Self::new(StatusCode::FORBIDDEN, "webhook_refused", why, hint)
+    }
+
+    /// The parts of a snapshot did not answer in time; the code is Symphony's.
+    pub fn snapshot_timeout() -> Self {
+        let hint = "the machine or the store is busy; try again";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "snapshot_timeout", "Snapshot timed out", hint)
+    }
+
+    /// A snapshot cannot be had; the code is Symphony's.
+    pub fn snapshot_unavailable() -> Self {
+        let hint = "`seawall doctor` says what is broken";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "snapshot_unavailable", "Snapshot unavailable", hint)
+    }
+
     /// The method does not belong to the path.
     pub fn method() -> Self {
         Self::new(

@@ -1,11 +1,14 @@
 //! Reads what a page or an answer shows, bounded, the same for the API and the dashboard.
 
-use domain::RunId;
 use domain::containment::Scope;
 use domain::review::Finding;
+use domain::{ProjectName, RunId};
 use futures_util::future::try_join_all;
 use store::containment::OrderRecord;
-use wire::{BudgetView, EventView, OrderPreview, OrderView, Page, RunDetail, RunState, RunSummary, Trace};
+use wire::{
+    BudgetView, EventView, OrderPreview, OrderView, Page, PauseView, RunDetail, RunState, RunSummary, Trace,
+    pause::PauseEnd,
+};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -110,6 +113,35 @@ pub(crate) async fn findings_of_head(app: &App, head: &str) -> Result<Vec<Findin
 }
 
 /// A run as lists show it.
+/// How each project stands.
+pub(crate) async fn pauses(app: &App) -> Result<Vec<PauseView>, ApiError> {
+    let (mut paused, counts) = (app.records.pauses().await?, app.records.counts().await?);
+    let ended = app.records.pause_records(MAX_SCAN).await?;
+    let view = |project: &ProjectName| {
+        let live = counts.get(project).map_or(0, |counts| counts.live);
+        let pause = paused.remove(project);
+        let state = match (&pause, live) {
+            (None, _) => "active",
+            (Some(_), 0) => "paused",
+            (Some(_), _) => "draining",
+        };
+        PauseView {
+            project: project.clone(),
+            state: state.to_owned(),
+            reason: pause.as_ref().map(|pause| pause.reason.clone()),
+            actor: pause.as_ref().map(|pause| pause.actor.clone()),
+            since: pause.map(|pause| pause.at.into()),
+            live,
+            last_ended: ended
+                .iter()
+                .filter(|record| record.project == *project)
+                .find_map(|record| record.ended.clone())
+                .map(|(actor, at)| PauseEnd { actor, at: at.into() }),
+        }
+    };
+    Ok(app.fleet.projects.keys().map(view).collect())
+}
+
 pub(crate) fn summary(row: &RunRow) -> RunSummary {
     RunSummary::of(&row.run, row.spend)
 }

@@ -77,7 +77,8 @@ fn table() -> Table {
         .at("/orders", &both, get(pages::orders::list).post(pages::orders::give))
         .get("/orders/{id}", pages::orders::show)
         .post("/lifts", pages::orders::lift)
-        .get("/budgets", pages::budgets::show);
+        .get("/budgets", pages::budgets::show)
+        .post("/webhooks/{project}", api::webhooks::take);
     api_routes(table)
 }
 
@@ -94,6 +95,8 @@ fn api_routes(table: Table) -> Table {
         .at("/api/v1/orders", &both, get(api::orders::list).post(api::orders::give))
         .get("/api/v1/orders/{id}", api::orders::show)
         .post("/api/v1/lifts", api::lifts::give)
+        .at("/api/v1/pauses", &both, get(api::pauses::list).post(api::pauses::pause))
+        .post("/api/v1/resumes", api::pauses::resume)
         .get("/api/v1/budgets", api::budgets::list)
         .get("/api/v1/findings", api::findings::list)
         .get("/api/v1/why/{issue}", api::why::show)

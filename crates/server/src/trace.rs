@@ -88,6 +88,7 @@ fn run_span(branch: &Branch, parent: Option<String>) -> Span {
         Phase::Starting { .. }
         | Phase::Working { .. }
         | Phase::Waiting { .. }
+        | Phase::Blocked { .. }
         | Phase::Collecting
         | Phase::InReview { .. }
         | Phase::Landing { .. } => (None, run.phase.name().to_owned()),
@@ -159,6 +160,8 @@ fn attempts(branch: &Branch) -> Vec<Attempt> {
             Event::Claimed { .. }
             | Event::AttemptStarted { .. }
             | Event::Waiting { .. }
+            | Event::Blocked { .. }
+            | Event::IssueMoved { .. }
             | Event::ChangeCollected { .. }
             | Event::ReviewRequested { .. }
             | Event::ReviewReported { .. }

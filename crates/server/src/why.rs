@@ -34,6 +34,7 @@ fn answer(issue: String, run: Option<&RunRow>, decision: Option<&DecisionRow>) -
 fn of_open(row: &RunRow) -> WhyVerdict {
     match row.run.phase {
         Phase::Waiting { .. } => WhyVerdict::Waiting,
+        Phase::Blocked { .. } => WhyVerdict::Refused,
         Phase::Starting { .. }
         | Phase::Working { .. }
         | Phase::Collecting
@@ -54,9 +55,13 @@ fn of_ended(outcome: Option<&Outcome>) -> WhyVerdict {
         Some(Outcome::NeedsPerson { .. } | Outcome::Failed { .. } | Outcome::Stopped { .. }) => {
             WhyVerdict::Refused
         }
-        Some(Outcome::Landed { .. } | Outcome::Reviewed { .. } | Outcome::Cancelled { .. }) | None => {
-            WhyVerdict::Done
-        }
+        Some(
+            Outcome::Landed { .. }
+            | Outcome::Reviewed { .. }
+            | Outcome::Released { .. }
+            | Outcome::Cancelled { .. },
+        )
+        | None => WhyVerdict::Done,
     }
 }
 

@@ -9,7 +9,8 @@ use house::{House, SECRET, concrete};
 use server::Server;
 
 /// Answers everybody: probes, and what the login page needs.
-const OPEN: &[&str] = &["/healthz", "/readyz", "/login", "/assets/seawall.css", "/assets/seawall.js"];
+const OPEN: &[&str] =
+    &["/healthz", "/readyz", "/login", "/assets/seawall.css", "/assets/seawall.js", "/webhooks/SHOP-17"];
 /// What a run token looks like: a signed JWT.
 const RUN_TOKEN: &str = "Bearer eyJhbGciOiJFZERTQSJ9.eyJydW4iOiJyMSJ9.c2lnbmF0dXJl";
 

@@ -19,6 +19,7 @@ pub mod event;
 pub mod issue;
 pub mod key;
 pub mod lease;
+pub mod pause;
 mod row;
 pub mod run;
 mod schema;

@@ -5,8 +5,9 @@ use crate::db::{Batch, Row, Value};
 use crate::row::{at, json, page, small, to_json};
 use crate::{Error, Result, Store, params};
 use domain::containment::{Containments, Scope};
-use domain::run::{Outcome, Prior, Run};
-use domain::{IssueId, ProjectName, RunId, Timestamp};
+use domain::issue::normal;
+use domain::run::{Outcome, Prior, Purpose, Run};
+use domain::{IssueId, Millis, ProjectName, RunId, Timestamp};
 use std::collections::BTreeMap;
 
 pub use crate::cursor::RunCursor;
@@ -76,14 +77,35 @@ pub struct Counts {
     pub live: u32,
 }
 
+/// Live attempts of a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// All of them.
+    pub all: u32,
+    /// Authors by the state of their issue, normalised.
+    pub authors_by_state: BTreeMap<String, u32>,
+}
+
+/// What agents reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Input tokens.
+    pub input: u64,
+    /// Output tokens.
+    pub output: u64,
+    /// How long they ran.
+    pub ran: Millis,
+}
+
 const INSERT: &str =
     "INSERT INTO runs (id, project, issue, purpose, agent, team, parent, phase, is_open, is_live,
-        due_at, version, fence, attempts, state, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16)";
+        due_at, version, fence, attempts, state, created_at, updated_at, issue_state, tokens_in, tokens_out, ran_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 // `fence <= $6`: an older claim can never come back, whatever version it pretends to have read.
 const UPDATE: &str =
     "UPDATE runs SET phase = $3, is_open = $4, is_live = $5, fence = $6, attempts = $7, due_at = $8,
-        state = $9, updated_at = $10, version = version + 1
+        state = $9, updated_at = $10, issue_state = $11, tokens_in = $12, tokens_out = $13, ran_ms = $14,
+        version = version + 1
     WHERE id = $1 AND version = $2 AND fence <= $6";
 const CLAIM: &str = "INSERT INTO claims (run, fence, is_live, turns) VALUES ($1, $2, $3, 0)
     ON CONFLICT (run) DO UPDATE SET is_live = excluded.is_live, fence = excluded.fence,
@@ -103,7 +125,11 @@ const OPEN: &str =
     "SELECT state, version, updated_at FROM runs WHERE is_open = 1 ORDER BY created_at, id LIMIT $1";
 const DUE: &str = "SELECT state, version, updated_at FROM runs WHERE due_at <= $1 AND project = $2
     ORDER BY due_at, id LIMIT $3";
-const LIVE: &str = "SELECT count(*) AS n FROM runs WHERE project = $1 AND is_open = 1 AND is_live = 1";
+const LIVE: &str = "SELECT purpose, issue_state, count(*) AS n FROM runs
+    WHERE project = $1 AND is_open = 1 AND is_live = 1 GROUP BY purpose, issue_state";
+const TOTALS: &str = "SELECT CAST(coalesce(sum(tokens_in), 0) AS {int}) AS input,
+        CAST(coalesce(sum(tokens_out), 0) AS {int}) AS output, CAST(coalesce(sum(ran_ms), 0) AS {int}) AS ran
+    FROM runs";
 const COUNTS: &str = "SELECT project, count(*) AS open_runs, CAST(sum(is_live) AS {int}) AS live FROM runs
     WHERE is_open = 1 GROUP BY project ORDER BY project";
 const LIST: &str = "WITH page AS (
@@ -195,9 +221,23 @@ impl Store {
     }
 
     /// Live attempts of `project`.
-    pub async fn live(&self, project: &ProjectName) -> Result<u32> {
-        let rows = self.db.read(LIVE, params![project.as_str()]).await?;
-        Ok(rows.first().map_or(Ok(0), |row| small(row, "n"))?)
+    pub async fn live(&self, project: &ProjectName) -> Result<Live> {
+        let mut live = Live::default();
+        for row in self.db.read(LIVE, params![project.as_str()]).await? {
+            let n: u32 = small(&row, "n")?;
+            live.all += n;
+            if row.text("purpose")? == Purpose::Author.name() {
+                *live.authors_by_state.entry(row.text("issue_state")?.to_owned()).or_default() += n;
+            }
+        }
+        Ok(live)
+    }
+
+    /// What the agents of all runs reported, over the attempts that ended.
+    pub async fn totals(&self) -> Result<Totals> {
+        let rows = self.db.read(TOTALS, vec![]).await?;
+        let Some(row) = rows.first() else { return Ok(Totals::default()) };
+        Ok(Totals { input: row.uint("input")?, output: row.uint("output")?, ran: Millis(row.uint("ran")?) })
     }
 
     /// Open and live runs of each project that has any.
@@ -242,6 +282,7 @@ fn was_lifted(run: &RunId, outcome: &Outcome, containments: &Containments) -> bo
         | Outcome::Reviewed { .. }
         | Outcome::NeedsPerson { .. }
         | Outcome::Failed { .. }
+        | Outcome::Released { .. }
         | Outcome::Cancelled { .. } => false,
     }
 }
@@ -252,6 +293,7 @@ pub(crate) fn write(batch: &mut Batch, run: &Run, base: Base, now: Timestamp) ->
     let (phase, open, live) = (run.phase.name(), run.is_open(), run.is_live());
     let due = run.due().map(|due| due.0);
     let state = to_json(run)?;
+    let reported = params![normal(&run.issue.state), run.tokens.input, run.tokens.output, run.ran.0];
     let version = match base {
         Base::New => {
             let issue = &run.issue;
@@ -260,11 +302,14 @@ pub(crate) fn write(batch: &mut Batch, run: &Run, base: Base, now: Timestamp) ->
                 params![id, issue.project.as_str(), issue.id.as_str(), run.purpose().name()];
             row.extend(params![run.agent.as_str(), run.team.as_str(), parent, phase, open, live, due]);
             row.extend(params![run.fence.0, run.attempts, state, run.created_at.0, now.0]);
+            row.extend(reported);
             batch.one("the run", INSERT, row);
             1
         }
         Base::Version(version) => {
-            let row = params![id, version, phase, open, live, run.fence.0, run.attempts, due, state, now.0];
+            let mut row =
+                params![id, version, phase, open, live, run.fence.0, run.attempts, due, state, now.0];
+            row.extend(reported);
             batch.one("the run", UPDATE, row);
             version + 1
         }

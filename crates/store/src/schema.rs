@@ -3,5 +3,7 @@
 use crate::db::Migration;
 
 /// Every migration, from the first.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "main job", sql: include_str!("../migrations/0001_main_job.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "main job", sql: include_str!("../migrations/0001_main_job.sql") },
+    Migration { number: 2, name: "orchestration", sql: include_str!("../migrations/0002_orchestration.sql") },
+];

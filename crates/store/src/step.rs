@@ -7,7 +7,7 @@
 use crate::db::Batch;
 use crate::effect::{Lease, ending};
 use crate::row::to_json;
-use crate::run::Base;
+use crate::run::{Base, Live};
 use crate::{Error, Result, Store, params, run};
 use domain::containment::Containments;
 use domain::effect::Effect;
@@ -57,7 +57,7 @@ pub struct StartFacts {
     /// Every containment.
     pub containments: Containments,
     /// Live attempts of the project.
-    pub live: u32,
+    pub live: Live,
     /// To be handed back with the step.
     pub guards: Guards,
 }

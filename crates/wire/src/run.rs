@@ -80,11 +80,11 @@ pub struct RunSummary {
     pub agent: AgentName,
     /// Who pays.
     pub team: TeamName,
-    /// The name of its phase: `starting`, `working`, `waiting`, `collecting`, `in_review`, `landing`, `ended`.
+    /// The name of its phase: `starting`, `working`, `waiting`, `blocked`, `collecting`, `in_review`, `landing`, `ended`.
     pub phase: String,
     /// What the phase means right now, in one line.
     pub line: String,
-    /// How it ended: `landed`, `reviewed`, `needs_person`, `failed`, `stopped`, `cancelled`; absent while open.
+    /// How it ended: `landed`, `reviewed`, `needs_person`, `failed`, `stopped`, `released`, `cancelled`; absent while open.
     pub outcome: Option<String>,
     /// Attempts claimed so far.
     pub attempts: u32,
@@ -133,6 +133,7 @@ impl RunSummary {
             Phase::Starting { .. }
             | Phase::Working { .. }
             | Phase::Waiting { .. }
+            | Phase::Blocked { .. }
             | Phase::Collecting
             | Phase::InReview { .. }
             | Phase::Landing { .. } => None,
@@ -181,6 +182,7 @@ fn line(run: &Run) -> String {
         Phase::Starting { .. } => format!("attempt {} is being started", run.attempts),
         Phase::Working { .. } => format!("attempt {} works", run.attempts),
         Phase::Waiting { why, .. } => format!("waits {why}"),
+        Phase::Blocked { question, .. } => format!("is blocked until a person answers: {question}"),
         Phase::Collecting => "its change is being collected".to_owned(),
         Phase::InReview { head, pending } => {
             let teams: Vec<&str> = pending.iter().map(TeamName::as_str).collect();

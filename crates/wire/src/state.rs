@@ -44,11 +44,17 @@ pub struct Running {
     pub issue_id: String,
     /// What people call it.
     pub issue_identifier: String,
+    /// Where a person reads it; http and https only.
+    pub issue_url: Option<String>,
+    /// The project.
+    pub project: String,
+    /// The run.
+    pub run_id: String,
     /// The tracker's state.
     pub state: String,
-    /// `run-attempt`.
+    /// The agent's `thread-turn`, once it named them; before that, `run-attempt`.
     pub session_id: String,
-    /// Model turns of the attempt so far.
+    /// Turns of the attempt so far.
     pub turn_count: u32,
     /// The kind of the latest event.
     pub last_event: Option<String>,
@@ -73,12 +79,22 @@ pub struct Retrying {
     pub issue_id: String,
     /// What people call it.
     pub issue_identifier: String,
+    /// Where a person reads it; http and https only.
+    pub issue_url: Option<String>,
+    /// The project.
+    pub project: String,
+    /// The run.
+    pub run_id: String,
     /// The attempt that comes next, from 1.
     pub attempt: u32,
     /// Not before.
     pub due_at: Time,
     /// What went wrong.
     pub error: Option<String>,
+    /// Where it runs; `null` for this machine.
+    pub worker_host: Option<String>,
+    /// Its workspace.
+    pub workspace_path: Option<String>,
 }
 
 /// An issue that waits for a person.
@@ -88,6 +104,20 @@ pub struct Blocked {
     pub issue_id: String,
     /// What people call it.
     pub issue_identifier: String,
+    /// Where a person reads it; http and https only.
+    pub issue_url: Option<String>,
+    /// The project.
+    pub project: String,
+    /// The run.
+    pub run_id: String,
+    /// The tracker's state.
+    pub state: String,
+    /// Since when.
+    pub blocked_at: Option<Time>,
+    /// Where it runs; `null` for this machine.
+    pub worker_host: Option<String>,
+    /// Its workspace.
+    pub workspace_path: Option<String>,
     /// What the person has to decide or mend.
     pub error: Option<String>,
 }
@@ -140,10 +170,34 @@ pub struct IssueState {
     pub running: Option<Running>,
     /// Set while it waits for its next attempt.
     pub retry: Option<Retrying>,
+    /// Set while it waits for a person.
+    pub blocked: Option<Blocked>,
+    /// Where more is to be read.
+    pub logs: Logs,
     /// The latest events, newest last.
     pub recent_events: Vec<RecentEvent>,
     /// The last failure.
     pub last_error: Option<String>,
+    /// What else is tracked: the run and its fence.
+    pub tracked: Value,
+}
+
+/// Where more is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logs {
+    /// The agents' own logs.
+    pub codex_session_logs: Vec<SessionLog>,
+}
+
+/// One log of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionLog {
+    /// `latest`.
+    pub label: String,
+    /// A file, if it is one.
+    pub path: Option<String>,
+    /// Where this API answers with it.
+    pub url: Option<String>,
 }
 
 /// Where the agent works.

@@ -132,6 +132,14 @@ impl Sandbox {
         self.0.identity
     }
 
+    /// Hands `dir` over to the user that the inside has, when that is another one than ours.
+    pub async fn hand_over(&self, dir: &Path) -> Result<(), Error> {
+        let Some((uid, gid)) = self.0.identity else { return Ok(()) };
+        let dir = dir.to_owned();
+        let given = tokio::task::spawn_blocking(move || ownership::give(&dir, uid, gid).map_err(unfit(&dir)));
+        given.await.unwrap_or_else(|error| Err(unfit(Path::new(""))(std::io::Error::other(error))))
+    }
+
     /// Where the things of `spec` are once inside.
     pub fn inside(&self, spec: &Spec) -> Inside {
         Inside::of(spec, self.has_walls(), &self.0.launcher)

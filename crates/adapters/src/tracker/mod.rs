@@ -5,18 +5,32 @@
 //!   had been withdrawn;
 //! - a refresh by id that succeeds is complete: what it does not name is certainly not visible;
 //! - credentials stay here: an agent sees results of its tools, never a token.
+//!
+//! `docs/trackers/` has the profile of each: keys, defaults, secrets, scope, paging, mapping, tools and errors.
 
 mod error;
 pub mod files;
+pub mod github;
+mod http;
+pub mod linear;
+pub mod memory;
+mod native;
+mod normal;
+mod registry;
+mod settings;
 pub mod tool;
+pub mod webhook;
 
 pub use error::{Category, Error};
+pub use registry::{Scope, default_states, kinds, open};
 
 use crate::agent::{ToolAnswer, ToolSpec};
 use domain::issue::Issue;
 use domain::{Fence, IssueId, RunId, Timestamp};
 use futures_util::future::BoxFuture;
+use hyper::HeaderMap;
 use serde_json::Value;
+use webhook::{Delivery, WebhookError};
 
 /// What a reading by states found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,4 +116,15 @@ pub trait Tracker: Send + Sync {
         remark: &'a Remark,
         mark: &'a Mark,
     ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Whether a delivery comes from the provider and is not stale. It tells nothing but that the tracker is worth
+    /// reading now; whether it came before is [`webhook::Seen`]'s business.
+    fn verify_webhook(
+        &self,
+        _headers: &HeaderMap,
+        _body: &[u8],
+        _now: Timestamp,
+    ) -> Result<Delivery, WebhookError> {
+        Err(WebhookError::NotServed)
+    }
 }

@@ -1,14 +1,15 @@
 //! Whether work may start: a claimed run and a complete effect, or a refusal that says why not.
 
-use super::{Assignment, Outcome, Phase, Run, Wait};
-use crate::containment::{Containments, Identity, Order};
+use super::{Assignment, Outcome, Phase, Purpose, Run, Wait};
+use crate::containment::{Containments, Order};
 use crate::effect::{Effect, ReviewRequest, Task};
 use crate::event::Event;
-use crate::fleet::{Agent, Project};
-use crate::issue::{Issue, IssueRef, Standing};
+use crate::fleet::{Agent, Delivery, Project};
+use crate::issue::{Issue, IssueRef, Standing, normal};
 use crate::step::Step;
-use crate::{RunId, Timestamp};
+use crate::{ProjectName, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything a decision to start rests on, besides the issue or the run itself.
 #[derive(Clone, Debug)]
@@ -21,6 +22,10 @@ pub struct Facts<'a> {
     pub containments: &'a Containments,
     /// Live attempts of the project.
     pub live: u32,
+    /// Of them, authors by the state of their issue; the state normalised.
+    pub live_by_state: &'a BTreeMap<String, u32>,
+    /// Whether another project comes first, or people hold this one back.
+    pub share: Result<(), Refusal>,
     /// What this installation can do right now.
     pub readiness: &'a Readiness,
 }
@@ -90,6 +95,53 @@ pub enum Refusal {
         /// How many there are.
         slots: u32,
     },
+    /// All slots for its state are taken.
+    #[error("all {slots} slot(s) for issues in `{state}` are taken")]
+    NoStateSlot {
+        /// The state, normalised.
+        state: String,
+        /// How many there are.
+        slots: u32,
+    },
+    /// All projects together have as many attempts as this installation allows.
+    #[error("all {slots} slot(s) of this installation are taken")]
+    NoSlotAnywhere {
+        /// How many there are.
+        slots: u32,
+    },
+    /// A slot is free, and another project has less than its share.
+    #[error(
+        "project {before} comes first: it has {its_live} attempt(s) for a share of {its_weight}, this project \
+         {own_live} for {own_weight}, and all together may have {slots}"
+    )]
+    NotItsShare {
+        /// The project that comes first.
+        before: ProjectName,
+        /// Its live attempts.
+        its_live: u32,
+        /// Its share.
+        its_weight: u32,
+        /// This project's live attempts.
+        own_live: u32,
+        /// This project's share.
+        own_weight: u32,
+        /// How many attempts all projects together may have.
+        slots: u32,
+    },
+    /// People paused the project.
+    #[error("project {project} is paused: {reason}; `seawall resume {project}` lets it start work again")]
+    Paused {
+        /// Which.
+        project: ProjectName,
+        /// In the person's words.
+        reason: String,
+    },
+    /// The project's workflow cannot be used as it stands.
+    #[error("{what}; nothing is started until it is mended")]
+    BadWorkflow {
+        /// What is wrong, with file and line.
+        what: String,
+    },
     /// It is being worked on.
     #[error("run {run} works on it")]
     Claimed {
@@ -156,6 +208,11 @@ impl Refusal {
     pub fn passes(&self) -> bool {
         match self {
             Self::NoSlot { .. }
+            | Self::NoStateSlot { .. }
+            | Self::NotItsShare { .. }
+            | Self::NoSlotAnywhere { .. }
+            | Self::Paused { .. }
+            | Self::BadWorkflow { .. }
             | Self::NotReady { .. }
             | Self::Finishing { .. }
             | Self::NotDue
@@ -200,9 +257,13 @@ pub fn claim(
     // The latest run is the one that counts, also after a clock was set back.
     let after_prior = prior.map_or(now, |prior| Timestamp(prior.created_at.0.saturating_add(1)));
     let run = fresh(id, reference, facts.agent, None, now.max(after_prior));
-    may_start(&run.identity(), facts)?;
+    may_start(&run, facts)?;
     let purpose = format!("work on {}", issue.identifier);
-    Ok(start(claimed(run, purpose), Task::Author { findings: vec![], conflicts: vec![] }, now))
+    let task = match facts.project.delivery {
+        Delivery::Land => Task::Author { findings: vec![], conflicts: vec![] },
+        Delivery::Handoff => Task::Work,
+    };
+    Ok(start(claimed(Run { delivery: facts.project.delivery, ..run }, purpose), task, now))
 }
 
 /// Claims a review run for `request`, or says why not. `issue` is the author run's.
@@ -223,7 +284,7 @@ pub fn claim_review(
     let purpose = format!("review {} for {}", request.head.short(), request.team);
     let task = review_task(&assignment);
     let run = fresh(request.review.clone(), issue, facts.agent, Some(assignment), now);
-    may_start(&run.identity(), facts)?;
+    may_start(&run, facts)?;
     Ok(start(claimed(run, purpose), task, now))
 }
 
@@ -232,10 +293,14 @@ pub fn resume(run: &Run, facts: &Facts<'_>, now: Timestamp) -> Result<Step, Refu
     let task = match (&run.phase, &run.review) {
         (Phase::Waiting { due, .. }, _) if *due > now => return Err(Refusal::NotDue),
         (Phase::Waiting { .. }, Some(assignment)) => review_task(assignment),
-        (Phase::Waiting { why, .. }, None) => author_task(run, why),
+        (Phase::Waiting { why, .. }, None) => match run.delivery {
+            Delivery::Land => author_task(run, why),
+            Delivery::Handoff => Task::Work,
+        },
         (
             Phase::Starting { .. }
             | Phase::Working { .. }
+            | Phase::Blocked { .. }
             | Phase::Collecting
             | Phase::InReview { .. }
             | Phase::Landing { .. }
@@ -243,7 +308,7 @@ pub fn resume(run: &Run, facts: &Facts<'_>, now: Timestamp) -> Result<Step, Refu
             _,
         ) => return Err(Refusal::NotDue),
     };
-    may_start(&run.identity(), facts)?;
+    may_start(run, facts)?;
     Ok(start(Step::of(run.clone()), task, now))
 }
 
@@ -260,7 +325,10 @@ fn not_again(issue: &Issue, prior: &Prior, observed_at: Timestamp) -> Result<(),
             Err(Refusal::WasStopped { run, order: order.to_string(), scope: scope.to_string() })
         }
         // The issue left its active states and is back: a person wants more.
-        Outcome::Landed { .. } | Outcome::Cancelled { .. } | Outcome::Reviewed { .. } => Ok(()),
+        Outcome::Landed { .. }
+        | Outcome::Cancelled { .. }
+        | Outcome::Released { .. }
+        | Outcome::Reviewed { .. } => Ok(()),
         Outcome::NeedsPerson { .. } | Outcome::Failed { .. } if issue.version != prior.version => Ok(()),
         Outcome::NeedsPerson { .. } | Outcome::Failed { .. } => {
             Err(Refusal::GaveUp { run, how: outcome.line() })
@@ -269,8 +337,8 @@ fn not_again(issue: &Issue, prior: &Prior, observed_at: Timestamp) -> Result<(),
 }
 
 /// What stands against any start, whatever the work.
-fn may_start(identity: &Identity, facts: &Facts<'_>) -> Result<(), Refusal> {
-    if let Some(order) = facts.containments.stopping(identity) {
+fn may_start(run: &Run, facts: &Facts<'_>) -> Result<(), Refusal> {
+    if let Some(order) = facts.containments.stopping(&run.identity()) {
         return Err(Refusal::contained(order));
     }
     let ready = facts.readiness;
@@ -282,7 +350,13 @@ fn may_start(identity: &Identity, facts: &Facts<'_>) -> Result<(), Refusal> {
     if facts.live >= facts.project.slots {
         return Err(Refusal::NoSlot { slots: facts.project.slots });
     }
-    Ok(())
+    let state = normal(&run.issue.state);
+    if let (Purpose::Author, Some(&slots)) = (run.purpose(), facts.project.slots_by_state.get(&state))
+        && facts.live_by_state.get(&state).copied().unwrap_or(0) >= slots
+    {
+        return Err(Refusal::NoStateSlot { state, slots });
+    }
+    facts.share.clone()
 }
 
 fn fresh(id: RunId, issue: IssueRef, agent: &Agent, review: Option<Assignment>, now: Timestamp) -> Run {
@@ -321,7 +395,12 @@ fn review_task(assignment: &Assignment) -> Task {
 fn author_task(run: &Run, why: &Wait) -> Task {
     let conflicts = match why {
         Wait::Conflict { files } => files.clone(),
-        Wait::Retry { .. } | Wait::Rework { .. } | Wait::Slot => vec![],
+        Wait::Retry { .. }
+        | Wait::Rework { .. }
+        | Wait::Slot
+        | Wait::Continue
+        | Wait::NoSlot
+        | Wait::NoRefresh { .. } => vec![],
     };
     Task::Author { findings: run.ledger.open().cloned().collect(), conflicts }
 }

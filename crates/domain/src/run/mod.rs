@@ -6,12 +6,13 @@
 //! sha; every run ends if its attempts do.
 
 mod claim;
+pub mod handoff;
 mod outcome;
 mod stepping;
 
 pub use claim::{Facts, Prior, Readiness, Refusal, claim, claim_review, resume};
 pub use outcome::{Outcome, Wait};
-pub use stepping::{AttemptEnd, Ignored, Input, Left, step};
+pub use stepping::{AttemptEnd, Ignored, Input, Left, Requeued, Spent, step};
 
 use crate::call::Usage;
 use crate::change::Change;
@@ -142,6 +143,13 @@ pub enum Phase {
         /// What for.
         why: Wait,
     },
+    /// The agent asked for what only a person can give. The claim is kept; no slot is.
+    Blocked {
+        /// What it asked for.
+        question: String,
+        /// Since when.
+        since: Timestamp,
+    },
     /// The engine takes the change from the workspace.
     Collecting,
     /// Reviewers are at it.
@@ -177,6 +185,7 @@ impl Phase {
             Self::Starting { .. } => "starting",
             Self::Working { .. } => "working",
             Self::Waiting { .. } => "waiting",
+            Self::Blocked { .. } => "blocked",
             Self::Collecting => "collecting",
             Self::InReview { .. } => "in_review",
             Self::Landing { .. } => "landing",
@@ -244,6 +253,7 @@ impl Run {
             Phase::Starting { .. }
             | Phase::Working { .. }
             | Phase::Waiting { .. }
+            | Phase::Blocked { .. }
             | Phase::Collecting
             | Phase::InReview { .. }
             | Phase::Landing { .. } => None,
@@ -256,6 +266,7 @@ impl Run {
             Phase::Waiting { due, .. } => Some(*due),
             Phase::Starting { .. }
             | Phase::Working { .. }
+            | Phase::Blocked { .. }
             | Phase::Collecting
             | Phase::InReview { .. }
             | Phase::Landing { .. }

@@ -41,6 +41,11 @@ pub enum Outcome {
         /// In the person's words.
         reason: String,
     },
+    /// Its issue left the states in which it is worked on: handed off, done, or taken away.
+    Released {
+        /// Why.
+        why: String,
+    },
     /// Its issue, or the run it reviews for, is no longer to be worked on.
     Cancelled {
         /// Why.
@@ -57,6 +62,7 @@ impl Outcome {
             Self::NeedsPerson { .. } => "needs_person",
             Self::Failed { .. } => "failed",
             Self::Stopped { .. } => "stopped",
+            Self::Released { .. } => "released",
             Self::Cancelled { .. } => "cancelled",
         }
     }
@@ -71,6 +77,7 @@ impl Outcome {
             Self::NeedsPerson { question } => format!("needs a person: {question}"),
             Self::Failed { failure } => format!("failed, {failure}"),
             Self::Stopped { order, reason, .. } => format!("stopped by order {order}: {reason}"),
+            Self::Released { why } => format!("released: {why}"),
             Self::Cancelled { why } => format!("cancelled: {why}"),
         }
     }
@@ -97,6 +104,15 @@ pub enum Wait {
     },
     /// For a slot; claimed as soon as one is free.
     Slot,
+    /// To look whether the issue is still active, after a worker that ended well.
+    Continue,
+    /// To ask again for a slot.
+    NoSlot,
+    /// To ask the tracker again.
+    NoRefresh {
+        /// What it said.
+        error: String,
+    },
 }
 
 impl fmt::Display for Wait {
@@ -108,6 +124,9 @@ impl fmt::Display for Wait {
                 write!(f, "to mend conflicts with the landing branch in {}", files.join(", "))
             }
             Self::Slot => f.write_str("for a slot"),
+            Self::Continue => f.write_str("to go on if the issue is still active"),
+            Self::NoSlot => f.write_str("no available orchestrator slots"),
+            Self::NoRefresh { error } => write!(f, "retry refresh failed: {error}"),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use domain::change::{Change, Owner};
 use domain::containment::{Containments, Mode, Order, Scope};
-use domain::fleet::{Agent, Driver, Project, RetryPolicy};
+use domain::fleet::{Agent, Delivery, Driver, Project, RetryPolicy};
 use domain::issue::Issue;
 use domain::review::{Priority, Raised};
 use domain::run::{Facts, Readiness};
 use domain::{Epoch, Sha, TeamName, Timestamp};
+use std::collections::BTreeMap;
 
 pub fn sha(letter: &str) -> Sha {
     Sha::new(letter.repeat(40))
@@ -21,6 +22,15 @@ pub fn project() -> Project {
     }
 }
 
+/// A project whose agents hand their work on themselves.
+pub fn handoff_project() -> Project {
+    let retry = RetryPolicy { max_attempts: u32::MAX, ..RetryPolicy::default() };
+    Project { delivery: Delivery::Handoff, required_labels: vec!["agents".into()], retry, ..project() }
+}
+
+/// No attempt of the project lives.
+const EMPTY: &BTreeMap<String, u32> = &BTreeMap::new();
+
 pub fn agent(name: &str, team: &str) -> Agent {
     Agent { max_turns: 40, ..Agent::new(name.into(), team.into(), Driver::Builtin, "large".into()) }
 }
@@ -29,6 +39,7 @@ pub fn issue(state: &str) -> Issue {
     Issue {
         priority: Some(1),
         version: "v1".into(),
+        labels: vec!["agents".into()],
         ..Issue::new("SHOP-1".into(), "SHOP-1", "Retries must not charge twice", state)
     }
 }
@@ -72,5 +83,5 @@ pub fn facts<'a>(
     readiness: &'a Readiness,
     live: u32,
 ) -> Facts<'a> {
-    Facts { project, agent, containments, live, readiness }
+    Facts { project, agent, containments, live, live_by_state: EMPTY, share: Ok(()), readiness }
 }

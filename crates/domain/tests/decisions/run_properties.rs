@@ -28,10 +28,14 @@ fn any_input() -> impl Strategy<Value = (Option<Input>, bool)> {
         fence().prop_map(|fence| Input::AttemptStarted { fence, isolation: "walled".into() }),
         fence().prop_map(|fence| Input::AttemptEnded {
             fence,
-            end: AttemptEnd::Finished { summary: "done".into(), review: None }
+            end: AttemptEnd::Finished { summary: "done".into(), review: None },
+            spent: Spent::default(),
         }),
-        (fence(), any_failure())
-            .prop_map(|(fence, f)| Input::AttemptEnded { fence, end: AttemptEnd::Failed(f) }),
+        (fence(), any_failure()).prop_map(|(fence, f)| Input::AttemptEnded {
+            fence,
+            end: AttemptEnd::Failed(f),
+            spent: Spent::default()
+        }),
         (fence(), head(), prop::sample::subsequence(TEAMS.to_vec(), 0..=2))
             .prop_map(|(fence, head, teams)| Input::ChangeCollected { fence, change: change(head, &teams) }),
         fence().prop_map(|fence| Input::NothingChanged { fence }),
@@ -62,9 +66,11 @@ fn fitting(run: &Run, clean: bool, letter: usize) -> Option<Input> {
     let fence = run.fence;
     Some(match &run.phase {
         Phase::Starting { .. } => Input::AttemptStarted { fence, isolation: "walled".into() },
-        Phase::Working { .. } => {
-            Input::AttemptEnded { fence, end: AttemptEnd::Finished { summary: "done".into(), review: None } }
-        }
+        Phase::Working { .. } => Input::AttemptEnded {
+            fence,
+            end: AttemptEnd::Finished { summary: "done".into(), review: None },
+            spent: Spent::default(),
+        },
         Phase::Collecting => Input::ChangeCollected { fence, change: change(HEADS[letter % 3], &TEAMS) },
         Phase::InReview { head, pending } => Input::ReviewReported {
             team: pending.first().cloned().unwrap_or_else(|| "pay".into()),
@@ -73,7 +79,7 @@ fn fitting(run: &Run, clean: bool, letter: usize) -> Option<Input> {
             result: Ok(if clean { vec![] } else { vec![raised(Priority::P1, "t")] }),
         },
         Phase::Landing { head } => Input::Landed { head: head.clone(), main: sha("f") },
-        Phase::Waiting { .. } | Phase::Ended { .. } => return None,
+        Phase::Waiting { .. } | Phase::Blocked { .. } | Phase::Ended { .. } => return None,
     })
 }
 
@@ -109,6 +115,34 @@ proptest! {
             }
             if let Some(Outcome::Landed { head, .. }) = next.run.outcome() {
                 prop_assert!(clean_heads.contains(head), "landed {head} that was never reviewed clean");
+            }
+            run = next.run;
+        }
+    }
+
+    #[test]
+    fn a_handed_off_run_keeps_its_claim_until_its_issue_leaves(inputs in prop::collection::vec(any_input(), 1..80)) {
+        let (project, agent) = (handoff_project(), agent("author", "pay"));
+        let (none, ready) = (Containments::default(), Readiness::complete());
+        let facts = facts(&project, &agent, &none, &ready, 0);
+        let mut run = claim(&issue("Todo"), None, Timestamp(0), &facts, "r".into(), Timestamp(0)).unwrap().run;
+        for (index, (input, clean)) in inputs.into_iter().enumerate() {
+            let now = Timestamp((index as i64 + 1) * 1_000_000_000);
+            let leaves = matches!(
+                input,
+                Some(Input::IssueLeft(_) | Input::Contained(_) | Input::EffectFailed { .. })
+            );
+            let input = input.or_else(|| fitting(&run, clean, index));
+            let answer = match &input {
+                Some(input) => step(&run, input.clone(), &project, now).ok(),
+                None => resume(&run, &facts, now).ok(),
+            };
+            let Some(next) = answer else { continue };
+            prop_assert!(run.is_open());
+            prop_assert!(leaves || next.run.is_open(), "{input:?} ended a claim whose issue is still there");
+            prop_assert!(next.run.fence >= run.fence && next.run.change.is_none());
+            if let Some(due) = next.run.due() {
+                prop_assert!(due.since(now).0 <= project.retry.longest.0);
             }
             run = next.run;
         }

@@ -36,8 +36,11 @@ fn inputs() -> Vec<(&'static str, Input)> {
     let report = |result| Input::ReviewReported { team: "pay".into(), head: sha("a"), round: 1, result };
     vec![
         ("started", Input::AttemptStarted { fence, isolation: "bare".into() }),
-        ("finished", Input::AttemptEnded { fence, end: finished }),
-        ("failed", Input::AttemptEnded { fence, end: AttemptEnd::Failed(failure()) }),
+        ("finished", Input::AttemptEnded { fence, end: finished, spent: Spent::default() }),
+        (
+            "failed",
+            Input::AttemptEnded { fence, end: AttemptEnd::Failed(failure()), spent: Spent::default() },
+        ),
         ("collected", Input::ChangeCollected { fence, change: change("b", &["pay"]) }),
         ("nothing", Input::NothingChanged { fence }),
         ("uncollected", Input::CollectFailed { fence, failure: failure() }),
@@ -76,9 +79,72 @@ fn every_phase_answers_every_input_as_the_table_says() {
         let expected: Vec<&str> = rows.next().unwrap().split_whitespace().collect();
         let answers = phases().into_iter().map(|run| match step(&run, input.clone(), &project(), NOW) {
             Ok(step) => step.run.phase.name().to_owned(),
-            Err(Ignored::WrongPhase | Ignored::OldFence) => "-".to_owned(),
+            Err(Ignored::WrongPhase | Ignored::OldFence | Ignored::Known) => "-".to_owned(),
             Err(Ignored::Ended) => "x".to_owned(),
         });
+        let row: Vec<String> = std::iter::once(name.to_owned()).chain(answers).collect();
+        assert_eq!(row, expected);
+    }
+    assert_eq!(rows.next(), None, "an input is missing");
+}
+
+/// A handed-off run in each phase that it can be in, with the claim 1.
+fn handed_off() -> Vec<Run> {
+    let project = handoff_project();
+    let agent = agent("author", "pay");
+    let (none, ready) = (Containments::default(), Readiness::complete());
+    let facts = facts(&project, &agent, &none, &ready, 0);
+    let starting = claim(&issue("Todo"), None, NOW, &facts, "r".into(), NOW).unwrap().run;
+    let with = |phase| Run { phase, ..starting.clone() };
+    vec![
+        starting.clone(),
+        with(Phase::Working { since: NOW }),
+        with(Phase::Waiting { due: NOW, why: Wait::Continue }),
+        with(Phase::Blocked { question: "may I?".into(), since: NOW }),
+        with(Phase::Ended { outcome: Outcome::Released { why: "x".into() }, at: NOW }),
+    ]
+}
+
+#[test]
+fn every_phase_of_a_handed_off_run_answers_as_the_table_says() {
+    let table = "
+                  starting  working   waiting   blocked   ended
+    started       working   -         -         -         x
+    finished      waiting   waiting   -         -         x
+    failed        waiting   waiting   -         -         x
+    asked         blocked   blocked   -         -         x
+    unpaid        blocked   blocked   -         -         x
+    no-slot       -         -         waiting   -         x
+    no-refresh    -         -         waiting   -         x
+    moved         starting  working   waiting   blocked   x
+    parked        ended     ended     ended     ended     x
+    gone          ended     ended     ended     ended     x
+    ordered       ended     ended     ended     ended     x";
+    let fence = Fence(1);
+    let ended = |end| Input::AttemptEnded { fence, end, spent: Spent::default() };
+    let failure = |kind| AttemptEnd::Failed(Failure::new(kind, "x"));
+    let inputs = [
+        ("started", Input::AttemptStarted { fence, isolation: "bare".into() }),
+        ("finished", ended(AttemptEnd::Finished { summary: "s".into(), review: None })),
+        ("failed", ended(failure(FailureKind::AgentMissing))),
+        ("asked", ended(AttemptEnd::Blocked { question: "may I?".into() })),
+        ("unpaid", ended(failure(FailureKind::BudgetSpent))),
+        ("no-slot", Input::Requeued(Requeued::NoSlot)),
+        ("no-refresh", Input::Requeued(Requeued::NoRefresh { error: "503".into() })),
+        ("moved", Input::IssueSeen(Box::new(issue("In Progress")))),
+        ("parked", Input::IssueLeft(Left::Parked("Human Review".into()))),
+        ("gone", Input::IssueLeft(Left::Gone)),
+        ("ordered", Input::Contained(order(Scope::All, 1))),
+    ];
+    let mut rows = table.lines().filter(|line| !line.trim().is_empty()).skip(1);
+    for (name, input) in inputs {
+        let expected: Vec<&str> = rows.next().unwrap().split_whitespace().collect();
+        let answers =
+            handed_off().into_iter().map(|run| match step(&run, input.clone(), &handoff_project(), NOW) {
+                Ok(step) => step.run.phase.name().to_owned(),
+                Err(Ignored::WrongPhase | Ignored::OldFence | Ignored::Known) => "-".to_owned(),
+                Err(Ignored::Ended) => "x".to_owned(),
+            });
         let row: Vec<String> = std::iter::once(name.to_owned()).chain(answers).collect();
         assert_eq!(row, expected);
     }
@@ -91,6 +157,7 @@ fn an_input_of_an_older_claim_changes_nothing() {
     let late = Input::AttemptEnded {
         fence: Fence(0),
         end: AttemptEnd::Finished { summary: "late".into(), review: None },
+        spent: Spent::default(),
     };
     assert_eq!(step(&working, late, &project(), NOW), Err(Ignored::OldFence));
 }

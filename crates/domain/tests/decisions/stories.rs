@@ -7,6 +7,8 @@ use crate::common::*;
 use domain::Timestamp;
 use domain::containment::{Containment, Containments};
 use domain::failure::{Failure, FailureKind};
+use domain::fleet::Project;
+use domain::issue::Issue;
 use domain::review::Priority;
 use domain::run::*;
 use domain::step::Step;
@@ -42,6 +44,7 @@ struct World {
     live: u32,
     containments: Containments,
     readiness: Readiness,
+    project: Project,
 }
 
 fn tell(story: &str) -> String {
@@ -54,6 +57,7 @@ fn tell(story: &str) -> String {
         live: 0,
         containments: Containments::default(),
         readiness: Readiness::complete(),
+        project: project(),
     };
     let mut out = String::new();
     for line in story.lines() {
@@ -75,6 +79,10 @@ impl World {
                 self.now = Timestamp(self.now.0 + seconds.parse::<i64>().unwrap() * 1_000_000);
                 String::new()
             }
+            ["the", "project", "hands", "off"] => {
+                self.project = handoff_project();
+                String::new()
+            }
             ["slots", "taken", n] => {
                 self.live = n.parse().unwrap();
                 String::new()
@@ -93,7 +101,7 @@ impl World {
             }
             ["claim"] => self.claim(),
             ["go", "on"] => {
-                let (project, agent) = (project(), agent("author", "pay"));
+                let (project, agent) = (self.project.clone(), agent("author", "pay"));
                 let facts = facts(&project, &agent, &self.containments, &self.readiness, self.live);
                 let answer = resume(self.run.as_ref().unwrap(), &facts, self.now).map_err(|e| e.to_string());
                 self.take(answer)
@@ -111,7 +119,7 @@ impl World {
     }
 
     fn claim(&mut self) -> String {
-        let (project, agent) = (project(), agent("author", "pay"));
+        let (project, agent) = (self.project.clone(), agent("author", "pay"));
         let facts = facts(&project, &agent, &self.containments, &self.readiness, self.live);
         let (version, withheld) = (self.version.clone(), self.withheld.clone());
         let issue = domain::issue::Issue { version, withheld, ..issue(&self.state) };
@@ -129,7 +137,7 @@ impl World {
     }
 
     fn step(&mut self, input: Input) -> String {
-        let answer = step(self.run.as_ref().unwrap(), input, &project(), self.now);
+        let answer = step(self.run.as_ref().unwrap(), input, &self.project, self.now);
         self.take(answer.map_err(|ignored| format!("ignored, {ignored}")))
     }
 
@@ -141,14 +149,29 @@ impl World {
             ["agent", "finished"] => Input::AttemptEnded {
                 fence,
                 end: AttemptEnd::Finished { summary: "made it so".into(), review: None },
+                spent: Spent::default(),
             },
             ["agent", "failed", kind] => {
-                Input::AttemptEnded { fence, end: AttemptEnd::Failed(failure(kind)) }
+                Input::AttemptEnded { fence, end: AttemptEnd::Failed(failure(kind)), spent: Spent::default() }
             }
             ["an", "older", "agent", "finished"] => Input::AttemptEnded {
                 fence: domain::Fence(fence.0 - 1),
                 end: AttemptEnd::Finished { summary: "late".into(), review: None },
+                spent: Spent::default(),
             },
+            ["agent", "asks", question @ ..] => {
+                let end = AttemptEnd::Blocked { question: question.join(" ") };
+                Input::AttemptEnded { fence, end, spent: Spent::default() }
+            }
+            ["agent", "is", "in", "thread", thread] => {
+                Input::ThreadStarted { fence, thread: (*thread).to_owned() }
+            }
+            ["no", "slot", "for", "the", "retry"] => Input::Requeued(Requeued::NoSlot),
+            ["the", "tracker", "says", error @ ..] => {
+                Input::Requeued(Requeued::NoRefresh { error: error.join(" ") })
+            }
+            ["the", "issue", "is", "seen", "in", state @ ..] => self.seen(&state.join(" "), &["agents"]),
+            ["the", "issue", "is", "seen", "without", "its", "label"] => self.seen(&self.state, &[]),
             ["change", head, "for", teams] => {
                 Input::ChangeCollected { fence, change: change(head, &teams.split(',').collect::<Vec<_>>()) }
             }
@@ -169,6 +192,16 @@ impl World {
             }
             ["the", "issue", "is", "now", state] => Input::IssueLeft(Left::Over((*state).to_owned())),
             other => panic!("no such happening: {other:?}"),
+        }
+    }
+
+    /// What the tracker's reading comes to: seen, or no longer to be worked on.
+    fn seen(&self, state: &str, labels: &[&str]) -> Input {
+        let labels = labels.iter().map(|&label| label.to_owned()).collect();
+        let read = Issue { labels, ..issue(state) };
+        match handoff::left(Some(&read), &self.project) {
+            Some(left) => Input::IssueLeft(left),
+            None => Input::IssueSeen(Box::new(read)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Writes down what an agent does, and puts it under the kill plane when its process appears.
 
+use super::telemetry::Telemetry;
 use crate::Engine;
 use adapters::agent::Activity;
 use adapters::sandbox::Level;
@@ -7,6 +8,7 @@ use domain::Timestamp;
 use domain::failure::{Failure, FailureKind};
 use domain::run::{Input, Run};
 use killd::protocol::Registration;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::activity::Activity as Line;
 use tokio::sync::mpsc;
@@ -27,22 +29,34 @@ pub(super) struct Recorder {
     engine: Engine,
     run: Run,
     cancel: CancellationToken,
+    telemetry: Arc<Mutex<Telemetry>>,
     written: u64,
 }
 
 impl Recorder {
-    pub(super) fn new(engine: Engine, run: Run, cancel: CancellationToken) -> Self {
-        Self { engine, run, cancel, written: 0 }
+    pub(super) fn new(
+        engine: Engine,
+        run: Run,
+        cancel: CancellationToken,
+        telemetry: Arc<Mutex<Telemetry>>,
+    ) -> Self {
+        Self { engine, run, cancel, telemetry, written: 0 }
     }
 
     /// Records until the agent is gone. An error means the attempt must not count, whatever the agent says.
     pub(super) async fn record(self, mut seen: mpsc::Receiver<Activity>) -> Result<(), Failure> {
         let (stamped, waiting) = mpsc::channel(QUEUE);
-        let engine = self.engine.clone();
+        let (engine, telemetry) = (self.engine.clone(), self.telemetry.clone());
         // Stamped as it comes, not when the store has time for it: a trace is told by these instants.
         let stamping = async move {
             while let Some(activity) = seen.recv().await {
-                if stamped.send((engine.now(), activity)).await.is_err() {
+                let now = engine.now();
+                if let Activity::RateLimits { limits } = &activity {
+                    *engine.0.rate_limits.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(limits.clone());
+                }
+                telemetry.lock().unwrap_or_else(PoisonError::into_inner).note(&activity, now);
+                if stamped.send((now, activity)).await.is_err() {
                     return;
                 }
             }
@@ -60,13 +74,21 @@ impl Recorder {
                 self.cancel.cancel();
                 outcome = Err(failure);
             }
+            if let Activity::Started { session } = &first {
+                self.named(session).await;
+            }
             batch.push(self.line(at, &first));
             let linger = tokio::time::sleep(LINGER);
             tokio::pin!(linger);
             while batch.len() < BATCH {
                 tokio::select! {
                     next = seen.recv() => match next {
-                        Some((at, activity)) => batch.push(self.line(at, &activity)),
+                        Some((at, activity)) => {
+                            if let Activity::Started { session } = &activity {
+                                self.named(session).await;
+                            }
+                            batch.push(self.line(at, &activity));
+                        }
                         None => break,
                     },
                     () = &mut linger => break,
@@ -108,6 +130,17 @@ impl Recorder {
             // Stopped, cancelled or superseded while it was being started.
             Ok(None) => Err(Failure::new(FailureKind::Lost, "the claim was over before the agent ran")),
             Err(error) => Err(Failure::new(FailureKind::Engine, base::error::chain(&error))),
+        }
+    }
+
+    /// The thread is remembered before anything happens in it, so that no crash loses it.
+    async fn named(&self, thread: &str) {
+        let (run, session_id) = (&self.run, thread);
+        let (issue_id, issue_identifier) = (&run.issue.id, &run.issue.identifier);
+        tracing::info!(%issue_id, %issue_identifier, session_id, run = %run.id, "session started");
+        let started = Input::ThreadStarted { fence: run.fence, thread: thread.to_owned() };
+        if let Err(error) = self.engine.submit(&run.id, started).await {
+            tracing::warn!(run = %run.id, error = base::error::chain(&error), "the thread's name is not remembered");
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) async fn workspace(
     workspace: &Workspace,
     conflict: bool,
 ) -> Result<(), Failure> {
-    let project = engine.0.setup.project_or_last_rites(&run.issue.project);
+    let project = engine.registered().project_or_last_rites(&run.issue.project);
     let forge = &engine.0.forge;
     let failed =
         |e: adapters::forge::git::Error| Failure::new(FailureKind::Workspace, base::error::chain(&e));
@@ -42,7 +42,7 @@ pub(super) fn assignment(
     issue: &Issue,
     task: &Task,
 ) -> Result<Assignment, Failure> {
-    let project = engine.0.setup.project_or_last_rites(&run.issue.project);
+    let project = engine.registered().project_or_last_rites(&run.issue.project);
     let view = issue_view(issue);
     let again = (run.attempts > 1).then_some(run.attempts);
     let text = source.prompt.render(&view, again).map_err(|e| {

@@ -1,5 +1,6 @@
 //! The attempts that live in this process, so that an order or a person can reach them.
 
+use super::telemetry::Telemetry;
 use base::secret::Secret;
 use domain::containment::{Identity, Scope};
 use domain::{Fence, RunId};
@@ -22,6 +23,7 @@ struct Entry {
     token: Secret,
     interrupt: CancellationToken,
     cancel: CancellationToken,
+    telemetry: Arc<Mutex<Telemetry>>,
 }
 
 /// An attempt's place in the list; dropping it leaves the list.
@@ -32,6 +34,8 @@ pub(crate) struct Place {
     pub(crate) interrupt: CancellationToken,
     /// Cancelled to have the agent killed.
     pub(crate) cancel: CancellationToken,
+    /// What it reported.
+    pub(crate) telemetry: Arc<Mutex<Telemetry>>,
 }
 
 impl Default for LiveAttempts {
@@ -45,9 +49,16 @@ impl LiveAttempts {
     pub(crate) fn enter(&self, identity: Identity, fence: Fence, token: Secret) -> Place {
         let (interrupt, cancel) = (CancellationToken::new(), CancellationToken::new());
         let key = (identity.run.clone(), fence);
-        let entry = Entry { identity, token, interrupt: interrupt.clone(), cancel: cancel.clone() };
+        let telemetry = Arc::<Mutex<Telemetry>>::default();
+        let entry = Entry {
+            identity,
+            token,
+            interrupt: interrupt.clone(),
+            cancel: cancel.clone(),
+            telemetry: telemetry.clone(),
+        };
         self.change(|entries| _ = entries.insert(key.clone(), entry));
-        Place { attempts: self.clone(), key, interrupt, cancel }
+        Place { attempts: self.clone(), key, interrupt, cancel, telemetry }
     }
 
     /// Interrupts every attempt that `scope` covers. The future resolves when they have left.
@@ -94,6 +105,13 @@ impl LiveAttempts {
         let entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let covered = entries.values().filter(|entry| entry.identity.scopes().contains(scope));
         covered.map(|entry| (entry.identity.run.clone(), entry.token.clone())).collect()
+    }
+
+    /// What each reported so far.
+    pub(crate) fn telemetry(&self) -> Vec<(RunId, Telemetry)> {
+        let entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |entry: &Entry| entry.telemetry.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        entries.iter().map(|((run, _), entry)| (run.clone(), told(entry))).collect()
     }
 
     /// How many live here.

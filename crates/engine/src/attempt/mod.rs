@@ -10,10 +10,14 @@ mod live;
 pub(crate) mod prompt;
 mod reviewer;
 mod session;
+mod telemetry;
 pub(crate) mod tools;
+mod turns;
 mod walls;
+pub(crate) mod work;
 
-pub(crate) use live::LiveAttempts;
+pub(crate) use live::{LiveAttempts, Place};
+pub use telemetry::Telemetry;
 pub(crate) use walls::sandbox_name;
 
 use crate::Engine;
@@ -22,46 +26,67 @@ use adapters::agent::builtin::Builtin;
 use adapters::agent::claude::Claude;
 use adapters::agent::codex::Codex;
 use adapters::agent::command::Command;
-use adapters::agent::{self, End, Host, OneTurn};
+use adapters::agent::{self, End, Host};
 use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
+use domain::Millis;
 use domain::effect::Task;
 use domain::failure::{Failure, FailureKind};
 use domain::fleet::Driver;
-use domain::run::{AttemptEnd, Run};
+use domain::run::{AttemptEnd, Run, Spent};
 use session::Prepared;
-use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
+use std::sync::PoisonError;
 
-/// Works on `task` to the agent's end.
-pub(crate) async fn live(engine: &Engine, run: &Run, task: &Task) -> AttemptEnd {
+/// Works on `task` to the agent's end. Also what it came to.
+pub(crate) async fn live(engine: &Engine, run: &Run, task: &Task) -> (AttemptEnd, Spent) {
     let prepared = match session::prepare(engine, run, task).await {
         Ok(prepared) => prepared,
-        Err(failure) => return AttemptEnd::Failed(failure),
+        Err(failure) => return (AttemptEnd::Failed(failure), Spent::default()),
     };
-    let entry = engine.0.live.enter(run.identity(), run.fence, prepared.session.token.clone());
-    let end = drive(engine, run, &prepared, &entry.interrupt, &entry.cancel).await;
-    drop(entry);
-    match end {
+    let place = engine.0.live.enter(run.identity(), run.fence, prepared.session.token.clone());
+    let end = drive(engine, run, &prepared, &place).await;
+    let spent = spent(engine, &place);
+    log_end(run, &place, &end);
+    drop(place);
+    prepared.clear_up(engine, run).await;
+    let end = match end {
         End::Finished { summary } => AttemptEnd::Finished {
             summary: prompt::clip(&summary, 500).to_owned(),
             review: prepared.review(),
         },
         End::Failed(failure) => AttemptEnd::Failed(failure),
-        End::Blocked { question } => AttemptEnd::Failed(Failure::new(FailureKind::Protocol, question)),
+        End::Blocked { question } => {
+            AttemptEnd::Blocked { question: prompt::clip(&question, 2_000).to_owned() }
+        }
         End::Interrupted => {
             AttemptEnd::Failed(Failure::new(FailureKind::Lost, "the attempt was interrupted"))
         }
-    }
+    };
+    (end, spent)
+}
+
+/// A session's end, with its own name: the run's events do not know it.
+fn log_end(run: &Run, place: &Place, end: &End) {
+    let told = place.telemetry.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(session_id) = told.session() else { return };
+    let (outcome, error) = match end {
+        End::Finished { .. } => ("completed", None),
+        End::Failed(failure) => ("failed", Some(failure.to_string())),
+        End::Blocked { question } => ("blocked", Some(prompt::clip(question, 500).to_owned())),
+        End::Interrupted => ("cancelled", None),
+    };
+    let (issue_id, issue_identifier) = (&run.issue.id, &run.issue.identifier);
+    let turns = told.turns;
+    tracing::info!(%issue_id, issue_identifier, session_id, run = %run.id, turns, outcome, error, "session ended");
+}
+
+fn spent(engine: &Engine, place: &Place) -> Spent {
+    let told = place.telemetry.lock().unwrap_or_else(PoisonError::into_inner);
+    let ran = told.started_at.map_or(Millis(0), |started| engine.now().since(started));
+    Spent { tokens: told.tokens, ran }
 }
 
 /// Runs the agent under everything that may end it.
-async fn drive(
-    engine: &Engine,
-    run: &Run,
-    prepared: &Prepared,
-    interrupt: &CancellationToken,
-    cancel: &CancellationToken,
-) -> End {
+async fn drive(engine: &Engine, run: &Run, prepared: &Prepared, place: &Place) -> End {
     let driver = match driver(engine, prepared) {
         Ok(driver) => driver,
         Err(failure) => return End::Failed(failure),
@@ -74,17 +99,17 @@ async fn drive(
     let (activity, seen) = tokio::sync::mpsc::channel(activity::QUEUE);
     let host = Host {
         tools: prepared.tools.clone(),
-        turns: Arc::new(OneTurn),
+        turns: prepared.turns.clone(),
         activity,
-        interrupt: interrupt.clone(),
+        interrupt: place.interrupt.clone(),
     };
-    let recorder = Recorder::new(engine.clone(), run.clone(), cancel.clone());
+    let recorder = Recorder::new(engine.clone(), run.clone(), place.cancel.clone(), place.telemetry.clone());
     let recording = recorder.record(seen);
     let agent = async {
         let (spec, session) = (prepared.spec.clone(), prepared.session.clone());
         tokio::select! {
             end = driver.run(&engine.0.sandbox, spec, session, host) => end,
-            () = cancel.cancelled() => End::Interrupted,
+            () = place.cancel.cancelled() => End::Interrupted,
         }
     };
     let (end, recorded) = tokio::join!(agent, recording);
@@ -100,22 +125,20 @@ fn failed(kind: FailureKind, detail: String) -> End {
     End::Failed(Failure::new(kind, detail))
 }
 
-/// The agent's program, as configured.
+/// The agent's program, as configured: a shell command where the workflow gives one, else what is found.
 fn driver(engine: &Engine, prepared: &Prepared) -> Result<Box<dyn agent::Driver>, Failure> {
-    match prepared.driver {
-        Driver::Builtin => Ok(Box::new(Builtin)),
-        Driver::Codex => {
-            let env = &engine.0.setup.outside.env;
-            Ok(Box::new(Codex::find(env, prepared.command.as_deref())?))
+    let env = &engine.0.setup.outside.env;
+    let (command, secrets) = (prepared.command.as_deref(), prepared.secrets.clone());
+    Ok(match (prepared.driver, &prepared.shell) {
+        (Driver::Builtin, _) => Box::new(Builtin),
+        (Driver::Codex, Some(shell)) => Box::new(Codex::shell(env, shell, secrets)),
+        (Driver::Codex, None) => Box::new(Codex::find(env, command)?),
+        (Driver::Claude, _) => Box::new(Claude::find(env, command)?),
+        (Driver::Command, shell) => {
+            let missing =
+                || Failure::new(FailureKind::AgentMissing, "say in the agent's command what to run");
+            let command = command.or(shell.as_deref()).ok_or_else(missing)?;
+            Box::new(Command::shell(env, command, secrets))
         }
-        Driver::Claude => {
-            let env = &engine.0.setup.outside.env;
-            Ok(Box::new(Claude::find(env, prepared.command.as_deref())?))
-        }
-        Driver::Command => {
-            let missing = || Failure::new(FailureKind::AgentMissing, "say in the agent's command what to run");
-            let command = prepared.command.as_deref().ok_or_else(missing)?;
-            Ok(Box::new(Command::shell(&engine.0.setup.outside.env, command, vec![])))
-        }
-    }
+    })
 }

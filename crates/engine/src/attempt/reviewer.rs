@@ -84,7 +84,8 @@ async fn passages(
     review: &Review<'_>,
     diff: &str,
 ) -> Result<Vec<Passage>, Failure> {
-    let team = run.review.as_ref().and_then(|a| engine.0.setup.team(&a.team));
+    let registered = engine.registered();
+    let team = run.review.as_ref().and_then(|a| registered.team(&a.team));
     let Some(folder) = team.map(|t| t.knowledge.as_str()) else { return Ok(vec![]) };
     let forge = &engine.0.forge;
     let remote = Source::Remote(&source.remote);

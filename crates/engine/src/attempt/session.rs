@@ -2,14 +2,17 @@
 
 use super::reviewer::Review;
 use super::tools::ReviewTools;
-use super::{author, reviewer, walls};
+use super::turns::Turns;
+use super::walls::Folders;
+use super::{author, reviewer, walls, work};
 use crate::Engine;
 use crate::failure::forge_failure;
-use crate::setup::Source as ProjectSource;
-use adapters::agent::{MAX_GARBAGE_BYTES, MAX_LINE_BYTES, Session, SessionLimits, ToolHost, ToolSpec};
+use crate::setup::{Handoff, Source as ProjectSource};
+use adapters::agent::{
+    MAX_GARBAGE_BYTES, MAX_LINE_BYTES, OneTurn, Session, SessionLimits, ToolHost, ToolSpec, TurnHost,
+};
 use adapters::sandbox::Spec;
 use base::secret::Secret;
-use domain::Timestamp;
 use domain::effect::Task;
 use domain::failure::{Failure, FailureKind};
 use domain::fleet::{Agent, Driver};
@@ -17,11 +20,15 @@ use domain::issue::{Issue, IssueRef};
 use domain::review::Raised;
 use domain::run::Run;
 use domain::token::Claims;
+use domain::{Millis, Timestamp};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How much longer than its attempt a token lives: the last call may be in flight.
 const TOKEN_GRACE: Duration = Duration::from_secs(60);
+/// "Never" as a span: longer than any attempt.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How long an agent may take to answer its protocol's requests (Symphony 5.3.6 has 5 s; a cold start takes longer).
 const READ_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -32,13 +39,42 @@ pub(super) struct Prepared {
     pub(super) tools: Arc<dyn ToolHost>,
     pub(super) driver: Driver,
     pub(super) command: Option<String>,
+    /// The shell command that starts the agent instead, where the workflow gives one.
+    pub(super) shell: Option<String>,
+    /// Environment variables that the agent must not have, whatever a profile says.
+    pub(super) secrets: Vec<String>,
+    /// What follows a turn.
+    pub(super) turns: Arc<dyn TurnHost>,
     review: Option<Arc<ReviewTools>>,
+    /// What is to be done when the agent is gone.
+    after: Option<AfterRun>,
+}
+
+/// The hook `after_run` of a workspace.
+struct AfterRun {
+    handoff: Arc<Handoff>,
+    secrets: Vec<String>,
+    workspace: PathBuf,
 }
 
 impl Prepared {
     /// What a reviewer handed in.
     pub(super) fn review(&self) -> Option<Vec<Raised>> {
         self.review.as_ref().and_then(|tools| tools.take())
+    }
+
+    /// Runs what is due after the agent, however it ended. A failure is told, and changes nothing.
+    pub(super) async fn clear_up(&self, engine: &Engine, run: &Run) {
+        if let Some(after) = &self.after {
+            after.run(engine, run).await;
+        }
+    }
+}
+
+impl AfterRun {
+    async fn run(&self, engine: &Engine, run: &Run) {
+        // Its failure is in the log; there is nobody else to tell.
+        let _ = work::hook(engine, run, &self.handoff, &self.secrets, "after_run", &self.workspace).await;
     }
 }
 
@@ -51,57 +87,131 @@ pub(super) struct Assignment {
     pub(super) review: Option<Arc<ReviewTools>>,
 }
 
+/// What an attempt is prepared from.
+struct Bench<'a> {
+    engine: &'a Engine,
+    run: &'a Run,
+    agent: &'a Agent,
+    source: &'a ProjectSource,
+    issue: Issue,
+}
+
 pub(super) async fn prepare(engine: &Engine, run: &Run, task: &Task) -> Result<Prepared, Failure> {
     let missing = |what: String| Failure::new(FailureKind::Engine, what);
-    let setup = &engine.0.setup;
-    let agent = setup
+    let registered = engine.registered();
+    let agent = registered
         .agent(&run.agent)
         .ok_or_else(|| missing(format!("agent `{}` is not configured any more", run.agent)))?;
-    let source = setup
-        .sources
-        .get(&run.issue.project)
+    let source = registered
+        .source(&run.issue.project)
         .ok_or_else(|| missing(format!("project `{}` is not configured any more", run.issue.project)))?;
     let issue = issue(engine, source, run).await?;
-    let workspace = engine.workspace(run);
-    let assignment = match task {
+    let bench = Bench { engine, run, agent, source, issue };
+    match task {
+        Task::Work => bench.work().await,
         Task::Author { conflicts, .. } => {
+            let workspace = engine.workspace(run);
             author::workspace(engine, run, source, &workspace, !conflicts.is_empty()).await?;
-            author::assignment(engine, run, source, &issue, task)?
+            let assignment = author::assignment(engine, run, source, &bench.issue, task)?;
+            bench.ready(assignment, &Folders::of(&workspace)).await
         }
         Task::Review { base, head, round, files } => {
-            engine
-                .0
-                .forge
-                .prepare(&workspace, &source.remote, "HEAD", Some(head))
-                .await
-                .map_err(|e| forge_failure(&e))?;
-            reviewer::assignment(engine, run, source, &issue, Review { base, head, round: *round, files })
-                .await?
+            let workspace = engine.workspace(run);
+            let prepared = engine.0.forge.prepare(&workspace, &source.remote, "HEAD", Some(head)).await;
+            prepared.map_err(|e| forge_failure(&e))?;
+            let review = Review { base, head, round: *round, files };
+            let assignment = reviewer::assignment(engine, run, source, &bench.issue, review).await?;
+            bench.ready(assignment, &Folders::of(&workspace)).await
         }
-    };
-    let session = Session {
-        run: run.id.to_string(),
-        title: format!("{}: {}", issue.identifier, issue.title),
-        attempt: run.attempts,
-        prompt: assignment.prompt,
-        instructions: assignment.instructions.to_owned(),
-        model: Some(agent.model.to_string()),
-        resume: None,
-        settings: serde_json::json!({}),
-        token: mint(engine, run, agent).await?,
-        tools: assignment.specs,
-        limits: session_limits(agent),
-    };
-    let spec =
-        walls::spec(engine, run, agent, &workspace).map_err(|e| missing(format!("the run's folder: {e}")))?;
-    Ok(Prepared {
-        spec,
-        session,
-        tools: assignment.tools,
-        driver: agent.driver,
-        command: agent.command.clone(),
-        review: assignment.review,
-    })
+    }
+}
+
+impl Bench<'_> {
+    /// An attempt in a workspace that outlives it. Whatever is begun here is followed by the hook `after_run`.
+    async fn work(&self) -> Result<Prepared, Failure> {
+        let Bench { engine, run, source, issue, .. } = self;
+        let gone = || Failure::new(FailureKind::Engine, "the project does not hand work off any more");
+        let handoff = source.handoff.clone().ok_or_else(gone)?;
+        let secrets = engine.secrets_of(source);
+        let workspace = work::workspace(engine, run, &handoff, &secrets).await?;
+        let after = AfterRun { handoff: handoff.clone(), secrets, workspace: workspace.clone() };
+        let prepared = async {
+            work::hook(engine, run, &handoff, &after.secrets, "before_run", &workspace).await?;
+            let assignment = work::assignment(engine, run, source, issue)?;
+            self.ready(assignment, &Folders { tree: workspace.clone(), git_dir: None }).await
+        };
+        match prepared.await {
+            Ok(prepared) => Ok(Prepared {
+                turns: Arc::new(Turns {
+                    engine: (*engine).clone(),
+                    run: (*run).clone(),
+                    tracker: source.tracker.clone(),
+                    max_turns: handoff.max_turns,
+                }),
+                session: handed_off(prepared.session.clone(), run, &handoff),
+                shell: handoff.command.clone(),
+                secrets: after.secrets.clone(),
+                after: Some(after),
+                ..prepared
+            }),
+            Err(failure) => {
+                after.run(engine, run).await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn ready(&self, assignment: Assignment, folders: &Folders) -> Result<Prepared, Failure> {
+        let Bench { engine, run, agent, issue, .. } = self;
+        let session = Session {
+            run: run.id.to_string(),
+            title: format!("{}: {}", issue.identifier, issue.title),
+            attempt: run.attempts,
+            prompt: assignment.prompt,
+            instructions: assignment.instructions.to_owned(),
+            model: Some(agent.model.to_string()),
+            resume: None,
+            settings: serde_json::json!({}),
+            token: mint(engine, run, agent).await?,
+            tools: assignment.specs,
+            limits: session_limits(agent),
+        };
+        let spec = walls::spec(engine, run, agent, folders)
+            .map_err(|e| Failure::new(FailureKind::Engine, format!("the run's folder: {e}")))?;
+        Ok(Prepared {
+            spec,
+            session,
+            tools: assignment.tools,
+            driver: agent.driver,
+            command: agent.command.clone(),
+            shell: None,
+            secrets: vec![],
+            turns: Arc::new(OneTurn),
+            review: assignment.review,
+            after: None,
+        })
+    }
+}
+
+/// The session as the workflow of a handed-off run has it.
+fn handed_off(session: Session, run: &Run, handoff: &Handoff) -> Session {
+    let resume =
+        run.thread.as_ref().filter(|thread| thread.agent == run.agent).map(|thread| thread.id.clone());
+    let millis = |span: Millis| Duration::from_millis(span.0);
+    Session {
+        resume,
+        settings: handoff.settings.clone(),
+        model: session.model.filter(|_| handoff.names_model),
+        limits: SessionLimits {
+            // Budgets bound the requests; turns are counted by the host.
+            max_turns: 0,
+            read: millis(handoff.read_timeout),
+            turn: millis(handoff.turn_timeout),
+            stall: handoff.stall_timeout.map_or(NEVER, millis),
+            ..session.limits
+        },
+        ..session
+    }
 }
 
 /// The issue as it reads now; a person may have changed it since it was claimed.

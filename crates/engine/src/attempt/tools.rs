@@ -2,13 +2,15 @@
 //!
 //! The agent holds no credentials; what a tool does is done here, bound to the run it was started for.
 
+use crate::Engine;
 use adapters::agent::{ToolAnswer, ToolHost, ToolSpec};
 use adapters::forge::git::{GitForge, Source};
 use adapters::tracker::tool::{self, ToolCall};
 use adapters::tracker::{Mark, ToolContext, Tracker};
 use domain::issue::Issue;
 use domain::review::{self, Place, Raised};
-use domain::{AgentName, Sha, Timestamp};
+use domain::run::Run;
+use domain::{AgentName, Fence, RunId, Sha, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -42,6 +44,62 @@ impl AuthorTools {
             now: Timestamp(self.clock.now_us()),
         };
         tool::perform(&*self.tracker, call, &context).await
+    }
+}
+
+/// The tracker's own tools, for an agent that hands its work on itself. Bound to the tracker as it was when the session
+/// began, and to the claim: what an older claim asks for is refused, also while its process still lives.
+pub(crate) struct NativeTools {
+    engine: Engine,
+    run: RunId,
+    fence: Fence,
+    agent: AgentName,
+    tracker: Arc<dyn Tracker>,
+    issue: Issue,
+}
+
+impl NativeTools {
+    pub(crate) fn new(engine: Engine, run: &Run, tracker: Arc<dyn Tracker>, issue: Issue) -> Self {
+        let (agent, fence, run) = (run.agent.clone(), run.fence, run.id.clone());
+        Self { engine, run, fence, agent, tracker, issue }
+    }
+
+    async fn answer(&self, name: &str, arguments: Value) -> ToolAnswer {
+        if let Err(text) = self.engine.still_holds(&self.run, self.fence).await {
+            return ToolAnswer { ok: false, text };
+        }
+        let context = ToolContext {
+            issue: self.issue.clone(),
+            mark: Mark { run: self.run.clone(), fence: self.fence },
+            author: self.agent.to_string(),
+            now: self.engine.now(),
+        };
+        self.tracker.call_tool(name, arguments, &context).await
+    }
+}
+
+impl ToolHost for NativeTools {
+    fn call<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, ToolAnswer> {
+        Box::pin(self.answer(name, arguments))
+    }
+}
+
+impl Engine {
+    /// Whether the claim `fence` of `run` may still change anything outside.
+    pub async fn still_holds(&self, run: &RunId, fence: Fence) -> Result<(), String> {
+        let failed =
+            |error: store::Error| format!("the claim cannot be checked now: {}", base::error::chain(&error));
+        let stored = self.0.store.run(run).await.map_err(failed)?;
+        let Some(stored) = stored.filter(|stored| stored.run.fence == fence && stored.run.is_live()) else {
+            return Err(format!(
+                "claim {fence} of run {run} is over; nothing is changed in its name any more"
+            ));
+        };
+        let containments = self.0.store.containments().await.map_err(failed)?;
+        match containments.stopping(&stored.run.identity()) {
+            Some(order) => Err(format!("run {run} is stopped by order {}", order.id)),
+            None => Ok(()),
+        }
     }
 }
 

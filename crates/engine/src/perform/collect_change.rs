@@ -45,8 +45,9 @@ pub(super) async fn perform(engine: &Engine, run: &RunId, fence: Fence) -> Resul
 }
 
 async fn take(engine: &Engine, run: &Run) -> Result<Option<Change>, adapters::forge::git::Error> {
-    let project = engine.0.setup.project_or_last_rites(&run.issue.project);
-    let Some(source) = engine.0.setup.sources.get(&project.name) else { return Ok(None) };
+    let registered = engine.registered();
+    let project = registered.project_or_last_rites(&run.issue.project);
+    let Some(source) = registered.source(&project.name) else { return Ok(None) };
     let workspace = engine.workspace(run);
     let forge = &engine.0.forge;
     let base = forge.prepare(&workspace, &source.remote, &project.branch, None).await?;
@@ -79,7 +80,8 @@ pub(super) async fn describe(
             by_team.entry(team).or_default().push(file.clone());
         }
     }
-    let fleet = &engine.0.setup.fleet;
+    let registered = engine.registered();
+    let fleet = &registered.fleet;
     let owner = |(team, files): (TeamName, Vec<String>)| {
         let reviewer = fleet.teams.get(&team).and_then(|t| t.reviewer.clone());
         Owner { team, reviewer, files }

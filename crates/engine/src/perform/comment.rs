@@ -12,13 +12,15 @@ const AUTHOR: &str = "seawall";
 pub(super) async fn perform(engine: &Engine, run: &RunId, text: &str) -> Result<Answer, Later> {
     let Some(stored) = engine.0.store.run(run).await? else { return Ok(Answer::Nothing) };
     let issue = &stored.run.issue;
-    let Some(source) = engine.0.setup.sources.get(&issue.project) else { return Ok(Answer::Nothing) };
+    let registered = engine.registered();
+    let Some(source) = registered.source(&issue.project) else { return Ok(Answer::Nothing) };
     // The instant of the run's end, not of this try: the same comment is then added once.
     let at = match stored.run.phase {
         Phase::Ended { at, .. } => at,
         Phase::Starting { .. }
         | Phase::Working { .. }
         | Phase::Waiting { .. }
+        | Phase::Blocked { .. }
         | Phase::Collecting
         | Phase::InReview { .. }
         | Phase::Landing { .. } => stored.run.created_at,

@@ -27,8 +27,9 @@ pub(super) async fn perform(engine: &Engine, run: &RunId, head: &Sha) -> Result<
 }
 
 async fn land(engine: &Engine, run: &Run, head: &Sha) -> Result<Input, adapters::forge::git::Error> {
-    let project = engine.0.setup.project_or_last_rites(&run.issue.project);
-    let Some(source) = engine.0.setup.sources.get(&project.name) else {
+    let registered = engine.registered();
+    let project = registered.project_or_last_rites(&run.issue.project);
+    let Some(source) = registered.source(&project.name) else {
         return Ok(stuck("its project is not configured any more, so that it cannot be landed"));
     };
     let workspace = engine.workspace(run);

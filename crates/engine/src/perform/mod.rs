@@ -23,7 +23,7 @@ use adapters::tracker::{self, Mark, Tracker};
 use domain::Millis;
 use domain::effect::{Effect, WhenLost};
 use domain::failure::{Failure, FailureKind};
-use domain::run::{AttemptEnd, Input, Run};
+use domain::run::{AttemptEnd, Input, Run, Spent};
 use domain::step::Step;
 use domain::{EffectId, IssueId, RunId};
 use std::sync::{Arc, PoisonError};
@@ -167,7 +167,11 @@ impl Engine {
                         FailureKind::Lost,
                         "the process that supervised the attempt ended; the agent was ended with it",
                     );
-                    let input = Input::AttemptEnded { fence: *fence, end: AttemptEnd::Failed(lost) };
+                    let input = Input::AttemptEnded {
+                        fence: *fence,
+                        end: AttemptEnd::Failed(lost),
+                        spent: Spent::default(),
+                    };
                     // Before the effect ends: whoever is killed in between does it again.
                     self.clear_away(sandbox_name(run, *fence));
                     self.submit_ending(run, input, &lease, Ending::Done).await?;

@@ -4,7 +4,7 @@ use super::{Answer, Later};
 use crate::{Engine, attempt};
 use domain::effect::Task;
 use domain::failure::{Failure, FailureKind};
-use domain::run::{AttemptEnd, Input};
+use domain::run::{AttemptEnd, Input, Spent};
 use domain::{Fence, RunId};
 
 pub(super) async fn perform(
@@ -20,12 +20,12 @@ pub(super) async fn perform(
         return Ok(Answer::Nothing);
     }
     let over = engine.0.tasks.token();
-    let end = tokio::select! {
-        end = Box::pin(attempt::live(engine, &run, task)) => end,
-        () = over.cancelled() => AttemptEnd::Failed(Failure::new(
-            FailureKind::Lost,
-            "Seawall was shut down while the agent worked",
-        )),
+    let (end, spent) = tokio::select! {
+        ended = Box::pin(attempt::live(engine, &run, task)) => ended,
+        () = over.cancelled() => {
+            let why = "Seawall was shut down while the agent worked";
+            (AttemptEnd::Failed(Failure::new(FailureKind::Lost, why)), Spent::default())
+        }
     };
-    Ok(Answer::Tell(run.id, Input::AttemptEnded { fence, end }))
+    Ok(Answer::Tell(run.id, Input::AttemptEnded { fence, end, spent }))
 }

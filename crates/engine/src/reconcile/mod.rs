@@ -5,8 +5,7 @@ mod runs;
 
 use crate::order::Error;
 use crate::{Engine, kill_plane};
-use domain::{ProjectName, Timestamp};
-use issues::Board;
+use domain::Timestamp;
 use std::time::Duration;
 
 /// The shortest time between two looks at what may start; wake-ups in between are taken together.
@@ -19,29 +18,6 @@ const ORDERS_TICK: Duration = Duration::from_secs(2);
 const ON_ITS_WAY_US: i64 = 10_000_000;
 
 impl Engine {
-    /// Reads one project's tracker and claims what may be worked on, until the engine is drained.
-    pub(crate) async fn reconcile_issues_forever(&self, project: ProjectName) {
-        let over = self.0.tasks.token();
-        let Some(source) = self.0.setup.sources.get(&project) else { return };
-        let poll = Duration::from_millis(source.poll.0);
-        let (mut refresh, mut schedule) = (self.0.refresh.listen(), self.0.schedule.listen());
-        let mut board = Board::new(project);
-        let mut next_poll = tokio::time::Instant::now();
-        while !over.is_cancelled() {
-            if tokio::time::Instant::now() >= next_poll {
-                board.read(self).await;
-                next_poll = tokio::time::Instant::now() + poll;
-            }
-            board.claim(self).await;
-            tokio::select! {
-                () = tokio::time::sleep_until(next_poll) => {}
-                () = refresh.woken() => next_poll = tokio::time::Instant::now(),
-                () = schedule.woken() => tokio::time::sleep(SHORTEST).await,
-                () = over.cancelled() => {}
-            }
-        }
-    }
-
     /// Takes waiting runs up when they are due, ends what lost its reason, takes up lost effects.
     pub(crate) async fn reconcile_runs_forever(&self) {
         let over = self.0.tasks.token();

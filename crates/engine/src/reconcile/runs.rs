@@ -2,6 +2,7 @@
 //! lost is taken up.
 
 use crate::Engine;
+use domain::fleet::Delivery;
 use domain::run::{self, Input, Left, Refusal};
 use domain::{Fence, RunId};
 use std::collections::{HashMap, HashSet};
@@ -25,7 +26,7 @@ impl Engine {
         self.take_up_lost().await?;
         // Before the runs are read: an attempt that begins in between must not look as if it had no run.
         let here = self.0.live.claims();
-        let open = self.0.store.open_runs().await?;
+        let open = self.open_runs().await?;
         self.stop_contained(&open).await?;
         self.end_stale_attempts(here, &open).await;
         self.end_orphans(&open).await?;
@@ -63,8 +64,13 @@ impl Engine {
     /// Claims the next attempts of runs that are due, of each project as many as it has slots for: a project whose
     /// slots are taken must not stand in the way of another.
     async fn resume_due(&self) -> Result<(), store::Error> {
-        for project in self.0.setup.fleet.projects.values() {
-            let mut free = project.slots.saturating_sub(self.0.store.live(&project.name).await?);
+        let registered = self.registered();
+        for project in registered.fleet.projects.values() {
+            // What is handed off is asked for once more before it starts; the project's own loop does that.
+            if project.delivery == Delivery::Handoff {
+                continue;
+            }
+            let mut free = project.slots.saturating_sub(self.0.store.live(&project.name).await?.all);
             if free == 0 {
                 continue;
             }
@@ -83,6 +89,7 @@ impl Engine {
     /// Claims the next attempt of a run that is due. A refusal that can pass leaves it waiting.
     async fn resume(&self, stored: StoredRun) -> Result<Resumed, store::Error> {
         let run = &stored.run;
+        let _turn = self.0.shares.turn().await;
         let Some(facts) = self.facts(&run.issue.project, &run.agent).await? else {
             return Ok(Resumed::Not);
         };

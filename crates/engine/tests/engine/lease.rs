@@ -48,7 +48,7 @@ async fn agent_wrote(world: &World) {
     let mirrors = setup.state_dir.join("mirrors");
     let forge = GitForge::open(mirrors, &setup.outside.env, Default::default()).unwrap();
     let workspace = Workspace::at(setup.workspaces().join("shop").join("run1"));
-    let remote = &setup.sources[&"shop".into()].remote;
+    let remote = &setup.registered.sources[&"shop".into()].remote;
     forge.prepare(&workspace, remote, "main", None).await.unwrap();
     std::fs::write(workspace.tree().join("new.txt"), "new\n").unwrap();
 }

@@ -7,7 +7,7 @@ use domain::{Millis, Sha};
 #[tokio::test]
 async fn an_issue_that_one_reading_does_not_find_keeps_its_run_and_one_that_stays_away_does_not() {
     let mut world = World::new().await;
-    world.setup.sources.get_mut(&"shop".into()).unwrap().poll = Millis::seconds(3_600);
+    world.setup.registered.sources.get_mut(&"shop".into()).unwrap().poll = Millis::seconds(3_600);
     world.write_issue("one", "Todo");
     let phase = Phase::InReview { head: Sha::new("a".repeat(40)), pending: ["pay".into()].into() };
     let run = world.author_run("run1", "one", phase).await;

@@ -8,7 +8,7 @@ use domain::issue::{Issue, IssueRef, States};
 use domain::run::{Phase, Run};
 use domain::step::Step;
 use domain::{AgentName, Fence, Millis, ProjectName, TeamName, Timestamp};
-use engine::{Engine, Outside, Setup, Source};
+use engine::{Engine, Outside, Registered, Settled, Setup, Source};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl World {
 
     /// The issue's version as the tracker tells it.
     pub async fn version(&self, id: &str) -> String {
-        let tracker = &self.setup.sources[&ProjectName::from("shop")].tracker;
+        let tracker = &self.setup.registered.sources[&ProjectName::from("shop")].tracker;
         tracker.fetch_by_ids(&[id.into()]).await.unwrap()[0].version.clone()
     }
 
@@ -173,14 +173,20 @@ fn setup(folder: &Path, project: Project) -> Setup {
         remote: folder.join("shop.git").display().to_string(),
         prompt: Arc::new(workflow.prompt),
         poll: Millis(50),
+        handoff: None,
     };
     Setup {
-        fleet: Fleet {
-            teams: [(TeamName::from("pay"), team)].into(),
-            agents: agents.into(),
-            projects: [(project.name.clone(), project)].into(),
+        registered: Registered {
+            fleet: Fleet {
+                teams: [(TeamName::from("pay"), team)].into(),
+                agents: agents.into(),
+                projects: [(project.name.clone(), project)].into(),
+            },
+            sources: BTreeMap::from([(ProjectName::from("shop"), source)]),
+            slots: None,
         },
-        sources: BTreeMap::from([(ProjectName::from("shop"), source)]),
+        preflight: Arc::new(Settled),
+        secret_names: vec![],
         state_dir: folder.join("state"),
         gateway: ([127, 0, 0, 1], 9).into(),
         sandbox_floor: adapters::sandbox::Level::Bare,

@@ -7,7 +7,7 @@ use hyper::header::{HeaderName, HeaderValue};
 /// The longest wait that a provider may impose: clients obey it without a cap of their own.
 const MAX_RETRY_AFTER_S: u64 = 60;
 
-const REQUEST: [&str; 13] = [
+const REQUEST: [&str; 16] = [
     "accept",
     "content-type",
     "user-agent",
@@ -21,10 +21,13 @@ const REQUEST: [&str; 13] = [
     "x-client-request-id",
     "traceparent",
     "tracestate",
+    "anthropic-version",
+    "anthropic-beta",
+    "x-app",
 ];
-const REQUEST_PREFIX: [&str; 3] = ["x-codex-", "x-openai-", "x-stainless-"];
+const REQUEST_PREFIX: [&str; 4] = ["x-codex-", "x-openai-", "x-stainless-", "x-claude-code-"];
 
-const RESPONSE: [&str; 10] = [
+const RESPONSE: [&str; 11] = [
     "content-type",
     "content-encoding",
     "cache-control",
@@ -32,11 +35,12 @@ const RESPONSE: [&str; 10] = [
     "retry-after-ms",
     "x-should-retry",
     "x-request-id",
+    "request-id",
     "openai-model",
     "openai-processing-ms",
     "openai-version",
 ];
-const RESPONSE_PREFIX: [&str; 2] = ["x-ratelimit-", "x-codex-"];
+const RESPONSE_PREFIX: [&str; 3] = ["x-ratelimit-", "x-codex-", "anthropic-ratelimit-"];
 
 /// The client's headers that a provider may see.
 pub(crate) fn to_provider(headers: &HeaderMap) -> HeaderMap {
@@ -92,14 +96,16 @@ mod tests {
             ("x-api-key", "t"),
             ("cookie", "c"),
             ("openai-organization", "o"),
+            ("anthropic-beta", "b"),
             ("connection", "close"),
             ("x-seawall-run", "r"),
             ("x-codex-window-id", "w"),
         ]);
-        assert_eq!(to_provider(&sent), map(&[("x-codex-window-id", "w")]));
+        assert_eq!(to_provider(&sent), map(&[("anthropic-beta", "b"), ("x-codex-window-id", "w")]));
         let got = map(&[
             ("set-cookie", "c"),
             ("openai-organization", "o"),
+            ("anthropic-organization-id", "o"),
             ("location", "l"),
             ("x-request-id", "q"),
         ]);

@@ -1,13 +1,14 @@
 //! One request: which operation it is, and what its answer carries. Policy lives elsewhere.
 
+mod call;
 mod headers;
 mod models;
 mod refusal;
-mod responses;
 
 pub(crate) use refusal::Refusal;
 
 use crate::gateway::Shared;
+use crate::protocol::{Operation, Protocol};
 use crate::relay::Relay;
 use crate::serve::Door;
 use bytes::Bytes;
@@ -47,20 +48,23 @@ pub(crate) async fn handle(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let mut stamp = Stamp::default();
+    let protocol = Protocol::of(request.uri().path(), request.headers());
+    let operation = Operation::at(request.uri().path());
     let outcome = match (request.method(), request.uri().path()) {
-        (&Method::POST, "/v1/responses") => {
-            responses::create(&shared, &connection, request, &mut stamp).await
+        (&Method::POST, _) if let Some(operation) = operation => {
+            call::make(&shared, &connection, operation, request, &mut stamp).await
         }
         // Codex asks for a websocket first where it may; 426 sends it to HTTP at once, other answers do not.
         (&Method::GET, "/v1/responses") if request.headers().contains_key(UPGRADE) => Err(Refusal::Upgrade),
-        (&Method::GET, "/v1/models") => models::list(&shared, &connection, &request, &mut stamp).await,
-        (&Method::GET, "/healthz") => Ok(whole(StatusCode::OK, r#"{"status":"ok"}"#.into())),
-        (_, path @ ("/v1/responses" | "/v1/models" | "/healthz")) => {
-            Err(Refusal::Method { allowed: if path == "/v1/responses" { "POST" } else { "GET" } })
+        (&Method::GET, "/v1/models") => {
+            models::list(&shared, &connection, protocol, &request, &mut stamp).await
         }
+        (&Method::GET, "/healthz") => Ok(whole(StatusCode::OK, r#"{"status":"ok"}"#.into())),
+        (_, "/v1/models" | "/healthz") => Err(Refusal::Method { allowed: "GET" }),
+        _ if operation.is_some() => Err(Refusal::Method { allowed: "POST" }),
         _ => Err(Refusal::NoSuchPath),
     };
-    let mut response = outcome.unwrap_or_else(Refusal::into_response);
+    let mut response = outcome.unwrap_or_else(|refusal| refusal.into_response(protocol));
     stamp.mark(response.headers_mut());
     response
 }

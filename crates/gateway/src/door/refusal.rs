@@ -1,20 +1,21 @@
-//! Every way a request is refused, in the shape and with the retry signals that OpenAI's clients obey.
+//! Every way a request is refused, in the shape and with the retry signals that the clients of its protocol obey.
 
 use super::{Body, whole};
 use crate::ledger::{Refused, Unavailable};
+use crate::protocol::{self, Protocol};
 use base::signing::token::TokenError;
 use domain::MicroUsd;
 use domain::containment::Denied;
 use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, UPGRADE};
 use hyper::{Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Why a request is not served. The texts go to the client: what failed, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error(
-        "no run token was sent; send `Authorization: Bearer TOKEN` with the token the run was started with"
+        "no run token was sent; send `Authorization: Bearer TOKEN` or `x-api-key: TOKEN` with the token the run was started with"
     )]
     NoToken,
     #[error(transparent)]
@@ -32,11 +33,15 @@ pub(crate) enum Refusal {
     #[error("this token belongs to an older claim of the run; only the newest attempt may call")]
     Stale,
     #[error(
-        "the budget of {holder} is spent: {available} of {limit} is left and this call may cost more; raise the budget, or ask for fewer max_output_tokens"
+        "the budget of {holder} is spent: {available} of {limit} is left and this call may cost more; raise the budget, or ask for fewer output tokens"
     )]
     Spent { holder: String, limit: MicroUsd, available: MicroUsd },
     #[error("the model `{model}` is not configured; ask for one of: {known}")]
     UnknownModel { model: String, known: String },
+    #[error(
+        "no route of the model `{model}` speaks {protocol}, only {routes}; ask for another model, or give it a route to a provider that does"
+    )]
+    NotSpoken { model: String, protocol: Protocol, routes: String },
     #[error(
         "the price of {provider}/{model} is not known, and a call without a price is never made; add it to the provider's prices"
     )]
@@ -53,7 +58,9 @@ pub(crate) enum Refusal {
     Upgrade,
     #[error("the method is not allowed here; use {allowed}")]
     Method { allowed: &'static str },
-    #[error("no such path; the gateway serves POST /v1/responses, GET /v1/models and GET /healthz")]
+    #[error(
+        "no such path; the gateway serves POST /v1/responses, /v1/messages and /v1/messages/count_tokens, GET /v1/models and /healthz"
+    )]
     NoSuchPath,
     #[error(transparent)]
     Unavailable(Unavailable),
@@ -84,6 +91,7 @@ impl Refusal {
             Self::Spent { .. } => (StatusCode::TOO_MANY_REQUESTS, "insufficient_quota", "insufficient_quota"),
             // 400 and not 404: clients try again after a 404, and nothing would change.
             Self::UnknownModel { .. } => (StatusCode::BAD_REQUEST, INVALID, "model_not_found"),
+            Self::NotSpoken { .. } => (StatusCode::BAD_REQUEST, INVALID, "protocol_not_spoken"),
             Self::NoPrice { .. } => (StatusCode::BAD_REQUEST, INVALID, "price_unknown"),
             Self::Body(_) | Self::Encoded => (StatusCode::BAD_REQUEST, INVALID, "invalid_body"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "body_too_large"),
@@ -111,11 +119,34 @@ impl Refusal {
         )
     }
 
-    /// The answer.
-    pub(crate) fn into_response(self) -> Response<Body> {
+    /// The status where Anthropic's clients obey another one than OpenAI's. A model that cannot be had is 404 there:
+    /// after a 400, Claude Code sends the same again and again with one field less each time.
+    fn status_of_messages(&self) -> Option<StatusCode> {
+        let no_model =
+            matches!(self, Self::UnknownModel { .. } | Self::NotSpoken { .. } | Self::NoPrice { .. });
+        let spent = matches!(self, Self::Spent { .. }).then_some(StatusCode::PAYMENT_REQUIRED);
+        spent.or(no_model.then_some(StatusCode::NOT_FOUND))
+    }
+
+    /// Status and body in `protocol`.
+    fn told(&self, protocol: Protocol) -> (StatusCode, Value) {
         let (status, kind, code) = self.shape();
-        let error = json!({"message": self.to_string(), "type": kind, "param": null, "code": code});
-        let mut response = whole(status, json!({"error": error}).to_string());
+        match protocol {
+            Protocol::Responses => {
+                let error = json!({"message": self.to_string(), "type": kind, "param": null, "code": code});
+                (status, json!({"error": error}))
+            }
+            Protocol::Messages => {
+                let status = self.status_of_messages().unwrap_or(status);
+                (status, protocol::messages_error(status.as_u16(), &self.to_string()))
+            }
+        }
+    }
+
+    /// The answer to a client that speaks `protocol`.
+    pub(crate) fn into_response(self, protocol: Protocol) -> Response<Body> {
+        let (status, body) = self.told(protocol);
+        let mut response = whole(status, body.to_string());
         let headers = response.headers_mut();
         if !self.may_retry() {
             headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));

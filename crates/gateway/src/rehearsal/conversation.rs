@@ -4,19 +4,20 @@
 //! that made it. Before that the script is found by its condition, and turns are counted by groups of items
 //! that the model wrote.
 
+use super::dialect::{Dialect, Heard};
 use super::scenario::{Scenario, Script};
 use serde_json::Value;
 
 /// Where a conversation stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Place<'a> {
-    pub(crate) script: &'a Script,
+pub(super) struct Place<'a> {
+    pub(super) script: &'a Script,
     /// The turn to play, from 0.
-    pub(crate) turn: usize,
+    pub(super) turn: usize,
 }
 
 /// The id of call number `number` (from 0) in `turn` of `script`.
-pub(crate) fn call_id(script: &str, turn: usize, number: usize) -> String {
+pub(super) fn call_id(script: &str, turn: usize, number: usize) -> String {
     format!("call_{script}-t{turn}-{number}")
 }
 
@@ -27,13 +28,12 @@ fn read_call_id(id: &str) -> Option<(&str, usize)> {
     Some((script, turn.parse().ok()?))
 }
 
-/// The place of the conversation in `body` (a parsed request); the error says which scripts exist.
-pub(crate) fn place<'a>(scenario: &'a Scenario, body: &Value) -> Result<Place<'a>, String> {
-    let input = &body["input"];
-    let history = history(scenario, input);
+/// The place of the conversation in `request`; the error says which scripts exist.
+pub(super) fn place<'a, D: Dialect>(scenario: &'a Scenario, request: &Value) -> Result<Place<'a>, String> {
+    let history = history(scenario, &D::heard(request));
     let script = history.script.or_else(|| {
-        let text = text_of(input);
-        let model = body["model"].as_str().unwrap_or_default();
+        let text = D::text(request);
+        let model = request["model"].as_str().unwrap_or_default();
         scenario.scripts.iter().find(|script| plays(script, &text, model))
     });
     match script {
@@ -61,84 +61,47 @@ struct History<'a> {
     turns: usize,
 }
 
-fn history<'a>(scenario: &'a Scenario, input: &Value) -> History<'a> {
+fn history<'a>(scenario: &'a Scenario, conversation: &[Heard<'_>]) -> History<'a> {
     let mut seen = History { script: None, turns: 0 };
     let mut within_group = false;
-    for item in input.as_array().into_iter().flatten() {
-        let ours = call_of(item).and_then(read_call_id).and_then(|(name, turn)| {
+    for heard in conversation {
+        let Heard::Model { call } = heard else {
+            within_group = false;
+            continue;
+        };
+        let ours = call.and_then(read_call_id).and_then(|(name, turn)| {
             Some((scenario.scripts.iter().find(|script| script.name == name)?, turn))
         });
         match ours {
-            Some((script, turn)) => {
-                seen = History { script: Some(script), turns: turn.saturating_add(1) };
-                within_group = true;
-            }
-            None if by_model(item) => {
-                seen.turns += usize::from(!within_group);
-                within_group = true;
-            }
-            None => within_group = false,
+            Some((script, turn)) => seen = History { script: Some(script), turns: turn.saturating_add(1) },
+            None => seen.turns += usize::from(!within_group),
         }
+        within_group = true;
     }
     seen
-}
-
-/// The id of the call that an item makes (not of one that it answers).
-fn call_of(item: &Value) -> Option<&str> {
-    by_model(item).then(|| item["call_id"].as_str()).flatten()
-}
-
-fn by_model(item: &Value) -> bool {
-    let kind = item["type"].as_str().unwrap_or("message");
-    match kind {
-        "message" => item["role"] == "assistant",
-        "reasoning" => true,
-        kind => kind.ends_with("_call"),
-    }
-}
-
-/// Everything the input says, instructions of tools and ids left out.
-fn text_of(input: &Value) -> String {
-    let mut text = String::new();
-    match input {
-        Value::String(all) => text.push_str(all),
-        Value::Array(items) => items.iter().for_each(|item| add_text(item, &mut text)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
-    }
-    text
-}
-
-fn add_text(item: &Value, text: &mut String) {
-    for field in ["content", "output", "text"] {
-        match &item[field] {
-            Value::String(part) => {
-                text.push_str(part);
-                text.push('\n');
-            }
-            // Parts hold their text in `text`; nothing nests deeper.
-            Value::Array(parts) => {
-                for part in parts.iter().filter_map(|part| part["text"].as_str()) {
-                    text.push_str(part);
-                    text.push('\n');
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rehearsal::messages::Messages;
+    use crate::rehearsal::responses::Responses;
     use serde_json::json;
 
     const TEXT: &str = "[[script]]\nname = 'fix-it'\nwhen = { contains = ['bug', 'please'] }\n[[script.turn]]\n\
         text = 'a'\n[[script]]\nname = 'rest'\nwhen = { model = 'small' }\n[[script.turn]]\ntext = 'b'\n";
 
     fn check(input: Value, model: &str, expect: Result<(&str, usize), &str>) {
+        check_in::<Responses>(&json!({"model": model, "input": input}), expect);
+    }
+
+    fn check_messages(messages: Value, expect: Result<(&str, usize), &str>) {
+        check_in::<Messages>(&json!({"model": "large", "messages": messages}), expect);
+    }
+
+    fn check_in<D: Dialect>(body: &Value, expect: Result<(&str, usize), &str>) {
         let scenario = Scenario::parse(TEXT, "s.toml").unwrap();
-        let body = json!({"model": model, "input": input});
-        match (place(&scenario, &body), expect) {
+        match (place::<D>(&scenario, body), expect) {
             (Ok(place), Ok(wanted)) => assert_eq!((place.script.name.as_str(), place.turn), wanted, "{body}"),
             (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
             (got, wanted) => panic!("{got:?} but {wanted:?} for {body}"),
@@ -182,5 +145,26 @@ mod tests {
             "m",
             Ok(("fix-it", 3)),
         );
+    }
+
+    #[test]
+    fn messages_are_read_like_items() {
+        let user = |text: &str| json!({"role": "user", "content": [{"type": "text", "text": text}]});
+        let said = json!({"role": "assistant", "content": "hm"});
+        let system = json!({"role": "system", "content": "please mend any bug"});
+        let id = call_id("fix-it", 2, 1);
+        let call = json!({"role": "assistant", "content": [{"type": "text", "text": "a"},
+            {"type": "tool_use", "id": call_id("fix-it", 2, 0), "name": "x", "input": {}},
+            {"type": "tool_use", "id": id, "name": "x", "input": {}}]});
+        let found = |content: Value| json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": content}]});
+        check_messages(json!([{"role": "user", "content": "please, the bug"}]), Ok(("fix-it", 0)));
+        check_messages(json!([user("please"), said, user("the bug")]), Ok(("fix-it", 1)));
+        check_messages(json!([user("hello"), system]), Err("fix-it"));
+        check_messages(json!([user("hello"), call, found(json!("x"))]), Ok(("fix-it", 3)));
+        check_messages(json!([user("hello"), call, found(json!("x")), said, user("on")]), Ok(("fix-it", 4)));
+        let foreign =
+            json!({"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "x"}]});
+        let answered = found(json!([{"type": "text", "text": "please: bug"}]));
+        check_messages(json!([user("hello"), foreign, answered]), Ok(("fix-it", 1)));
     }
 }

@@ -1,60 +1,74 @@
-//! The server-sent events of a streamed answer, in the full sequence that the official SDK's helper needs.
+//! The server-sent events of a streamed answer: pieces, waits, and where it breaks.
 
-use super::item::{Item, text_part};
 use super::playback::Step;
-use super::tools::Payload;
 use bytes::Bytes;
 use domain::Millis;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Bytes of one piece of text or arguments: about a word or two, as models stream.
 const PIECE_BYTES: usize = 16;
 
 /// How an answer is paced, and where it breaks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(super) struct Pace {
     /// Before the first item.
-    pub(crate) delay: Millis,
+    pub(super) delay: Millis,
     /// Between pieces.
-    pub(crate) chunk_delay: Millis,
+    pub(super) chunk_delay: Millis,
     /// Break after so many pieces.
-    pub(crate) cut_after: Option<u32>,
+    pub(super) cut_after: Option<u32>,
 }
 
-struct Writer {
+/// Events, as they are put one after the other. What comes after the break is left out.
+pub(super) struct Frames {
     steps: Vec<Step>,
-    sequence: u64,
     pace: Pace,
     pieces_left: u32,
     cut: bool,
 }
 
-/// The steps of a stream that answers with `items`; `shell` is the response object without output and usage.
-pub(crate) fn stream(shell: &Value, items: &[Item], whole: &Value, pace: Pace) -> Vec<Step> {
-    let pieces_left = pace.cut_after.unwrap_or(u32::MAX);
-    let mut out = Writer { steps: Vec::new(), sequence: 0, pace, pieces_left, cut: false };
-    out.event("response.created", json!({"response": shell}));
-    out.event("response.in_progress", json!({"response": shell}));
-    out.wait(pace.delay);
-    for (index, item) in items.iter().enumerate() {
-        out.item(index, item);
+impl Frames {
+    pub(super) fn new(pace: Pace) -> Self {
+        Self { steps: Vec::new(), pace, pieces_left: pace.cut_after.unwrap_or(u32::MAX), cut: false }
     }
-    if pace.cut_after.is_some() {
-        out.cut();
-    }
-    out.event("response.completed", json!({"response": whole}));
-    out.steps
-}
 
-impl Writer {
-    fn event(&mut self, kind: &str, mut data: Value) {
+    /// One event of `kind`.
+    pub(super) fn event(&mut self, kind: &str, mut data: Value) {
         if self.cut {
             return;
         }
         data["type"] = kind.into();
-        data["sequence_number"] = self.sequence.into();
-        self.sequence += 1;
         self.steps.push(Step::Send(Bytes::from(format!("event: {kind}\ndata: {data}\n\n"))));
+    }
+
+    /// The wait before the first item.
+    pub(super) fn delay(&mut self) {
+        self.wait(self.pace.delay);
+    }
+
+    /// `content` piece by piece, each in an event of `kind` with what `data` makes of it.
+    pub(super) fn pieces(&mut self, kind: &str, content: &str, mut data: impl FnMut(&str) -> Value) {
+        for (number, piece) in pieces(content).enumerate() {
+            if self.pieces_left == 0 {
+                self.break_off();
+            }
+            self.pieces_left = self.pieces_left.saturating_sub(1);
+            if number > 0 {
+                self.wait(self.pace.chunk_delay);
+            }
+            self.event(kind, data(piece));
+        }
+    }
+
+    /// All items are out: a stream that shall break breaks here at the latest.
+    pub(super) fn items_done(&mut self) {
+        if self.pace.cut_after.is_some() {
+            self.break_off();
+        }
+    }
+
+    pub(super) fn into_steps(self) -> Vec<Step> {
+        self.steps
     }
 
     fn wait(&mut self, span: Millis) {
@@ -63,61 +77,12 @@ impl Writer {
         }
     }
 
-    fn cut(&mut self) {
+    fn break_off(&mut self) {
         if !self.cut {
             self.steps.push(Step::Cut);
             self.cut = true;
         }
     }
-
-    fn item(&mut self, index: usize, item: &Item) {
-        self.event("response.output_item.added", json!({"output_index": index, "item": item.begun()}));
-        match item {
-            Item::Message { text, .. } => self.message(index, item, text),
-            Item::Call { invocation, .. } => {
-                let (kind, key) = match invocation.payload {
-                    Payload::Arguments(_) => ("response.function_call_arguments", "arguments"),
-                    Payload::Input(_) => ("response.custom_tool_call_input", "input"),
-                };
-                let place = json!({"item_id": item.id(), "output_index": index});
-                self.pieces(&format!("{kind}.delta"), &place, item.content());
-                self.event(&format!("{kind}.done"), with(&place, key, item.content()));
-            }
-        }
-        self.event("response.output_item.done", json!({"output_index": index, "item": item.done()}));
-    }
-
-    fn message(&mut self, index: usize, item: &Item, text: &str) {
-        let place = json!({"item_id": item.id(), "output_index": index, "content_index": 0});
-        let logged = with_value(&place, "logprobs", json!([]));
-        self.event("response.content_part.added", with_value(&place, "part", text_part("")));
-        self.pieces("response.output_text.delta", &logged, text);
-        self.event("response.output_text.done", with(&logged, "text", text));
-        self.event("response.content_part.done", with_value(&place, "part", text_part(text)));
-    }
-
-    fn pieces(&mut self, kind: &str, place: &Value, content: &str) {
-        for (number, piece) in pieces(content).enumerate() {
-            if self.pieces_left == 0 {
-                self.cut();
-            }
-            self.pieces_left = self.pieces_left.saturating_sub(1);
-            if number > 0 {
-                self.wait(self.pace.chunk_delay);
-            }
-            self.event(kind, with(place, "delta", piece));
-        }
-    }
-}
-
-fn with(place: &Value, key: &str, text: &str) -> Value {
-    with_value(place, key, text.into())
-}
-
-fn with_value(place: &Value, key: &str, value: Value) -> Value {
-    let mut data = place.clone();
-    data[key] = value;
-    data
 }
 
 fn pieces(text: &str) -> impl Iterator<Item = &str> {

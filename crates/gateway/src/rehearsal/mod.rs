@@ -1,4 +1,5 @@
-//! A provider of the product that plays a scenario instead of calling a model.
+//! A provider of the product that plays a scenario instead of calling a model, in any protocol: `dialect` is what a
+//! protocol says differently, everything else is the same for all.
 //!
 //! Invariant: what is played depends on the request alone. Which script and which turn stand in the
 //! conversation itself (our call ids carry both), so a restarted attempt plays from the first turn, a crash
@@ -18,7 +19,7 @@
 //! run = "cat src/lib.rs"                      # through whichever shell tool the request offers
 //!
 //! [[script.turn]]
-//! [[script.turn.call]]
+//! [[script.turn.call]]                        # through whichever way to change files the request offers
 //! patch = """
 //! *** Begin Patch
 //! *** Update File: src/lib.rs
@@ -28,7 +29,7 @@
 //! *** End Patch
 //! """
 //! [[script.turn.call]]
-//! tool = "set_state"                          # exactly this tool
+//! tool = "set_state"                          # this tool, or the one that an MCP server has by this name
 //! arguments = { state = "Done" }
 //!
 //! [[script.turn]]
@@ -49,11 +50,15 @@
 //! An error turn is played again when the client repeats the same request: the request is all there is to go by.
 
 mod conversation;
+mod dialect;
+mod edits;
 mod frames;
 mod item;
+mod messages;
 mod parse;
 mod playback;
 mod reply;
+mod responses;
 mod scenario;
 mod tools;
 

@@ -1,11 +1,15 @@
 //! One request in, one answer out.
 
 use super::conversation::{self, Place};
-use super::frames::{self, Pace};
+use super::dialect::{Dialect, Said};
+use super::frames::Pace;
 use super::item::Item;
+use super::messages::Messages;
 use super::playback::{Playback, Step};
+use super::responses::Responses;
 use super::scenario::{Act, Fault, Play, Scenario, Turn};
 use super::tools::{self, Invocation};
+use crate::protocol::Operation;
 use base::ids::Ids;
 use bytes::Bytes;
 use domain::call::Usage;
@@ -30,153 +34,126 @@ pub struct Reply {
     pub body: Playback,
 }
 
-/// Answers `body`, a request to `POST /v1/responses`. `ids` name the answer and its items; `max_output_tokens`
-/// bounds the usage that is estimated (not one that the scenario states). Never fails: what cannot be played
-/// is an error answer that says why, in the shape of the real API.
-pub fn answer(scenario: &Scenario, body: &[u8], max_output_tokens: u64, ids: &Ids, now: Timestamp) -> Reply {
-    let Ok(request) = serde_json::from_slice::<Value>(body) else {
-        return refused("the body is not JSON; send application/json");
-    };
-    let place = match conversation::place(scenario, &request) {
-        Ok(place) => place,
-        Err(why) => return refused(&why),
-    };
-    let Some(turn) = place.script.turn(place.turn) else {
-        let script = &place.script.name;
-        let turns = place.script.turns.len();
-        return refused(&format!(
-            "script {script} of scenario {} has no turn {}; it ends after {turns}, or let its last turn repeat",
-            scenario.file,
-            place.turn + 1
-        ));
-    };
-    match &turn.play {
-        Play::Fail(fault) => failed(fault, turn.delay),
-        Play::Say { text, acts } => {
-            let invocations = match invocations(acts, &request) {
-                Ok(invocations) => invocations,
-                Err(why) => return refused(&why),
-            };
-            let items = items(text.as_deref(), invocations, place, ids);
-            let usage = turn.usage.unwrap_or_else(|| estimate(body, &items, max_output_tokens));
-            said(&request, turn, &items, usage, ids, now)
-        }
+/// Answers `body`, a request for `operation`. `ids` name the answer and its items; `max_output_tokens` bounds the usage
+/// that is estimated (not one that the scenario states). Never fails: what cannot be played is an error answer that
+/// says why, in the shape of the real API.
+pub fn answer(
+    scenario: &Scenario,
+    operation: Operation,
+    body: &[u8],
+    max_output_tokens: u64,
+    ids: &Ids,
+    now: Timestamp,
+) -> Reply {
+    let part = Part { scenario, body, max_output_tokens, ids, now };
+    match operation {
+        Operation::CreateResponse => part.play::<Responses>(),
+        Operation::CreateMessage => part.play::<Messages>(),
+        Operation::CountTokens => part.count(),
     }
 }
 
-fn invocations(acts: &[Act], request: &Value) -> Result<Vec<Invocation>, String> {
-    let offered = tools::offered(request);
-    acts.iter().map(|act| tools::invoke(act, &offered)).collect()
+/// A request, and what is needed to answer it.
+struct Part<'a> {
+    scenario: &'a Scenario,
+    body: &'a [u8],
+    max_output_tokens: u64,
+    ids: &'a Ids,
+    now: Timestamp,
 }
 
-fn items(text: Option<&str>, invocations: Vec<Invocation>, place: Place<'_>, ids: &Ids) -> Vec<Item> {
-    let message = text.map(|text| Item::Message { id: format!("msg_{}", ids.next()), text: text.to_owned() });
-    let calls = invocations.into_iter().enumerate().map(|(number, invocation)| {
-        let prefix = match invocation.payload {
-            tools::Payload::Arguments(_) => "fc",
-            tools::Payload::Input(_) => "ctc",
+impl Part<'_> {
+    fn play<D: Dialect>(&self) -> Reply {
+        let Ok(request) = serde_json::from_slice::<Value>(self.body) else {
+            return refused::<D>("the body is not JSON; send application/json");
         };
+        self.played::<D>(&request).unwrap_or_else(|why| refused::<D>(&why))
+    }
+
+    fn played<D: Dialect>(&self, request: &Value) -> Result<Reply, String> {
+        let place = conversation::place::<D>(self.scenario, request)?;
+        let turn = place.script.turn(place.turn).ok_or_else(|| over(self.scenario, place))?;
+        let (text, acts) = match &turn.play {
+            Play::Fail(fault) => return Ok(failed::<D>(fault, turn.delay)),
+            Play::Say { text, acts } => (text.as_deref(), acts),
+        };
+        let items = items(text, invocations(acts, &D::offered(request))?, place);
+        let usage = turn.usage.unwrap_or_else(|| self.estimate(&items));
+        let said = Said { request, items: &items, usage, ids: self.ids, now: self.now };
+        Ok(if request["stream"] == true { streamed::<D>(&said, turn) } else { whole::<D>(&said, turn) })
+    }
+
+    fn estimate(&self, items: &[Item]) -> Usage {
+        let written: u64 = items.iter().map(|item| item.content().len() as u64).sum();
+        let output = tokens(written).max(1).min(self.max_output_tokens);
+        Usage { input: tokens(self.body.len() as u64), output, ..Usage::default() }
+    }
+
+    /// The estimate alone: no script is asked, and no turn is played.
+    fn count(&self) -> Reply {
+        let counted = json!({"input_tokens": tokens(self.body.len() as u64)});
+        document(200, &counted, None, Millis(0))
+    }
+}
+
+fn tokens(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN)
+}
+
+fn over(scenario: &Scenario, place: Place<'_>) -> String {
+    let Place { script, turn } = place;
+    format!(
+        "script {} of scenario {} has no turn {}; it ends after {}, or let its last turn repeat",
+        script.name,
+        scenario.file,
+        turn + 1,
+        script.turns.len()
+    )
+}
+
+fn invocations(acts: &[Act], offered: &[tools::Tool<'_>]) -> Result<Vec<Invocation>, String> {
+    let done: Vec<_> = acts.iter().map(|act| tools::invoke(act, offered)).collect::<Result<_, _>>()?;
+    Ok(done.into_iter().flatten().collect())
+}
+
+fn items(text: Option<&str>, invocations: Vec<Invocation>, place: Place<'_>) -> Vec<Item> {
+    let message = text.map(|text| Item::Message { text: text.to_owned() });
+    let calls = invocations.into_iter().enumerate().map(|(number, invocation)| {
         let call_id = conversation::call_id(&place.script.name, place.turn, number);
-        Item::Call { id: format!("{prefix}_{}", ids.next()), call_id, invocation }
+        Item::Call { call_id, invocation }
     });
     message.into_iter().chain(calls).collect()
 }
 
-fn estimate(body: &[u8], items: &[Item], max_output_tokens: u64) -> Usage {
-    let tokens = |bytes: u64| bytes.div_ceil(BYTES_PER_TOKEN);
-    let written: u64 = items.iter().map(|item| item.content().len() as u64).sum();
-    let output = tokens(written).max(1).min(max_output_tokens);
-    Usage { input: tokens(body.len() as u64), output, ..Usage::default() }
+fn streamed<D: Dialect>(said: &Said<'_>, turn: &Turn) -> Reply {
+    let pace = Pace { delay: turn.delay, chunk_delay: turn.chunk_delay, cut_after: turn.cut_after };
+    let body = Playback::new(D::stream(said, pace));
+    Reply { status: 200, content_type: "text/event-stream", retry_after: None, delay: Millis(0), body }
 }
 
-fn said(request: &Value, turn: &Turn, items: &[Item], usage: Usage, ids: &Ids, now: Timestamp) -> Reply {
-    let id = format!("resp_{}", ids.next());
-    let begun = response(&id, request, now, "in_progress");
-    let mut whole = response(&id, request, now, "completed");
-    whole["output"] = items.iter().map(Item::done).collect();
-    whole["usage"] = usage_of(usage);
-    if request["stream"] == true {
-        let pace = Pace { delay: turn.delay, chunk_delay: turn.chunk_delay, cut_after: turn.cut_after };
-        let body = Playback::new(frames::stream(&begun, items, &whole, pace));
-        return Reply {
-            status: 200,
-            content_type: "text/event-stream",
-            retry_after: None,
-            delay: Millis(0),
-            body,
-        };
-    }
-    let mut steps = vec![Step::Send(Bytes::from(whole.to_string()))];
+fn whole<D: Dialect>(said: &Said<'_>, turn: &Turn) -> Reply {
+    let whole = D::document(said);
+    let mut reply = document(200, &whole, None, turn.delay);
     if turn.cut_after.is_some() {
         // Half of a JSON document, then nothing: what a broken connection looks like without streaming.
-        let half = whole.to_string();
-        let half = half.as_bytes()[..half.len() / 2].to_vec();
-        steps = vec![Step::Send(Bytes::from(half)), Step::Cut];
+        let whole = whole.to_string();
+        let half = whole.as_bytes()[..whole.len() / 2].to_vec();
+        reply.body = Playback::new(vec![Step::Send(Bytes::from(half)), Step::Cut]);
     }
-    let body = Playback::new(steps);
-    Reply { status: 200, content_type: "application/json", retry_after: None, delay: turn.delay, body }
+    reply
 }
 
-fn response(id: &str, request: &Value, now: Timestamp, status: &str) -> Value {
-    let echoed = |key: &str, default: Value| request.get(key).cloned().unwrap_or(default);
-    json!({
-        "id": id,
-        "object": "response",
-        "created_at": now.0.div_euclid(1_000_000),
-        "status": status,
-        "background": false,
-        "error": null,
-        "incomplete_details": null,
-        "instructions": echoed("instructions", Value::Null),
-        "max_output_tokens": echoed("max_output_tokens", Value::Null),
-        "metadata": echoed("metadata", json!({})),
-        "model": echoed("model", Value::Null),
-        "output": [],
-        "parallel_tool_calls": echoed("parallel_tool_calls", true.into()),
-        "previous_response_id": null,
-        "reasoning": {"effort": null, "summary": null},
-        "store": false,
-        "temperature": 1.0,
-        "text": {"format": {"type": "text"}},
-        // Not echoed: a scenario's answer stays small however many tools were offered.
-        "tool_choice": "auto",
-        "tools": [],
-        "top_p": 1.0,
-        "truncation": "disabled",
-        "usage": null,
-        "user": null,
-    })
+fn failed<D: Dialect>(fault: &Fault, delay: Millis) -> Reply {
+    document(fault.status, &D::failed(fault), fault.retry_after, delay)
 }
 
-fn usage_of(usage: Usage) -> Value {
-    json!({
-        "input_tokens": usage.input,
-        "input_tokens_details": {"cached_tokens": usage.cached},
-        "output_tokens": usage.output,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
-        "total_tokens": usage.input + usage.output,
-    })
-}
-
-fn failed(fault: &Fault, delay: Millis) -> Reply {
-    let kind = match fault.status {
-        429 if fault.code == "insufficient_quota" => "insufficient_quota",
-        429 => "rate_limit_error",
-        500.. => "server_error",
-        _ => "invalid_request_error",
-    };
-    let error = json!({"error": {"message": fault.message, "type": kind, "param": null, "code": fault.code}});
-    Reply {
-        status: fault.status,
-        content_type: "application/json",
-        retry_after: fault.retry_after,
-        delay,
-        body: Playback::new(vec![Step::Send(Bytes::from(error.to_string()))]),
-    }
-}
-
-fn refused(why: &str) -> Reply {
+fn refused<D: Dialect>(why: &str) -> Reply {
     let fault =
         Fault { status: 400, code: "rehearsal_off_script".into(), message: why.into(), retry_after: None };
-    failed(&fault, Millis(0))
+    failed::<D>(&fault, Millis(0))
+}
+
+fn document(status: u16, document: &Value, retry_after: Option<u32>, delay: Millis) -> Reply {
+    let body = Playback::new(vec![Step::Send(Bytes::from(document.to_string()))]);
+    Reply { status, content_type: "application/json", retry_after, delay, body }
 }

@@ -67,7 +67,7 @@ pub enum Play {
 /// One tool call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
-    /// Exactly this tool with these arguments.
+    /// This tool with these arguments: the one of this name, or an MCP server's.
     Tool {
         /// Its name.
         name: String,
@@ -76,7 +76,7 @@ pub enum Act {
     },
     /// A shell command, through whichever shell tool the request offers.
     Run(String),
-    /// A patch (`*** Begin Patch` …), through whichever way to patch the request offers.
+    /// A patch (`*** Begin Patch` …), through whichever way to change files the request offers.
     Patch(String),
 }
 

@@ -1,152 +1,61 @@
-//! What one event or document of the Responses API tells.
+//! What one event or document tells, in whichever protocol.
 
+use super::{messages, responses};
+use crate::protocol::Protocol;
 use domain::call::Usage;
-use serde::Deserialize;
 
 /// Ids and codes longer than this are not ids or codes.
 const MAX_NAME_BYTES: usize = 256;
 
 /// What was told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Told {
-    pub(crate) usage: Option<Usage>,
-    pub(crate) provider_id: Option<String>,
-    pub(crate) error: Option<String>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) usage: Option<Usage>,
+    pub(super) provider_id: Option<String>,
+    pub(super) error: Option<String>,
     /// Nothing follows.
-    pub(crate) last: bool,
+    pub(super) last: bool,
 }
 
-#[derive(Deserialize)]
-struct Event {
-    #[serde(rename = "type")]
-    kind: String,
-    response: Option<Response>,
-    // An `error` event carries its code at the top, or inside `error`.
-    code: Option<String>,
-    error: Option<Problem>,
+/// Understands the events of one answer.
+#[derive(Debug)]
+pub(super) enum Reader {
+    Responses,
+    /// Its usage comes in parts.
+    Messages(messages::Counted),
 }
 
-#[derive(Deserialize)]
-struct Response {
-    id: Option<String>,
-    usage: Option<Tokens>,
-    error: Option<Problem>,
-    incomplete_details: Option<Incomplete>,
-    status: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Problem {
-    code: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Incomplete {
-    reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Tokens {
-    input_tokens: u64,
-    #[serde(default)]
-    input_tokens_details: Option<InputDetails>,
-    output_tokens: u64,
-    #[serde(default)]
-    output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Default, Deserialize)]
-struct InputDetails {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-    #[serde(default)]
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Default, Deserialize)]
-struct OutputDetails {
-    #[serde(default)]
-    reasoning_tokens: Option<u64>,
-}
-
-/// What the event with `data` tells, if it is one of those that matter.
-pub(crate) fn read(data: &[u8]) -> Option<Told> {
-    // Most events are deltas: they are told apart without parsing them.
-    if !matters(data) {
-        return None;
-    }
-    let event: Event = serde_json::from_slice(data).ok()?;
-    match event.kind.as_str() {
-        "response.created" => Some(Told { last: false, ..event.response?.told(None) }),
-        "response.completed" => Some(Told { last: true, ..event.response?.told(None) }),
-        "response.incomplete" => Some(Told { last: true, ..event.response?.told(Some("incomplete")) }),
-        "response.failed" => Some(Told { last: true, ..event.response?.told(Some("failed")) }),
-        "error" => {
-            let code = event.code.or_else(|| event.error.and_then(Problem::name));
-            let error = Some(name(code).unwrap_or_else(|| "error".to_owned()));
-            Some(Told { usage: None, provider_id: None, error, last: true })
+impl Reader {
+    pub(super) fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Responses => Self::Responses,
+            Protocol::Messages => Self::Messages(messages::Counted::default()),
         }
-        _ => None,
+    }
+
+    /// What the event with `data` tells, if it is one of those that matter.
+    pub(super) fn event(&mut self, data: &[u8]) -> Option<Told> {
+        match self {
+            Self::Responses => responses::event(data),
+            Self::Messages(counted) => messages::event(data, counted),
+        }
+    }
+
+    /// What the whole document tells.
+    pub(super) fn document(&self, data: &[u8]) -> Option<Told> {
+        match self {
+            Self::Responses => responses::document(data),
+            Self::Messages(_) => messages::document(data),
+        }
     }
 }
 
-/// What the whole document tells.
-pub(crate) fn document(data: &[u8]) -> Option<Told> {
-    let response: Response = serde_json::from_slice(data).ok()?;
-    let fallback = match response.status.as_deref() {
-        Some("failed") => Some("failed"),
-        Some("incomplete") => Some("incomplete"),
-        Some(_) | None => None,
-    };
-    Some(Told { last: true, ..response.told(fallback) })
+/// Whether `data` may hold one of `kinds` (in quotes). Most events are deltas: they are told apart without parsing.
+pub(super) fn mentions(data: &[u8], kinds: &[&[u8]]) -> bool {
+    kinds.iter().any(|kind| data.windows(kind.len()).any(|window| window == *kind))
 }
 
-fn matters(data: &[u8]) -> bool {
-    const NAMES: [&[u8]; 5] = [
-        b"\"response.created\"",
-        b"\"response.completed\"",
-        b"\"response.incomplete\"",
-        b"\"response.failed\"",
-        b"\"error\"",
-    ];
-    NAMES.iter().any(|name| data.windows(name.len()).any(|window| window == *name))
-}
-
-fn name(text: Option<String>) -> Option<String> {
+/// `text`, if it is short and plain enough for an id or a code.
+pub(super) fn name(text: Option<String>) -> Option<String> {
     text.filter(|text| text.len() <= MAX_NAME_BYTES && text.bytes().all(|b| b.is_ascii_graphic()))
-}
-
-impl Problem {
-    fn name(self) -> Option<String> {
-        self.code.or(self.kind)
-    }
-}
-
-impl Response {
-    fn told(self, fallback: Option<&str>) -> Told {
-        let error = name(self.error.and_then(Problem::name));
-        let error = error.or_else(|| name(self.incomplete_details.and_then(|details| details.reason)));
-        Told {
-            usage: self.usage.map(Tokens::usage),
-            provider_id: name(self.id),
-            error: error.or_else(|| fallback.map(str::to_owned)),
-            last: false,
-        }
-    }
-}
-
-impl Tokens {
-    fn usage(self) -> Usage {
-        let input = self.input_tokens_details.unwrap_or_default();
-        let output = self.output_tokens_details.unwrap_or_default();
-        Usage {
-            input: self.input_tokens,
-            cached: input.cached_tokens.unwrap_or(0),
-            cache_write: input.cache_write_tokens.unwrap_or(0),
-            output: self.output_tokens,
-            reasoning: output.reasoning_tokens.unwrap_or(0),
-        }
-    }
 }

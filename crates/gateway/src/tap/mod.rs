@@ -4,10 +4,13 @@
 //! cannot be understood has no usage, which is settled at the reservation.
 
 mod event;
+mod messages;
+mod responses;
 mod sse;
 
+use crate::protocol::Protocol;
 use domain::call::Usage;
-use event::Told;
+use event::{Reader, Told};
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use sse::Lines;
@@ -32,6 +35,7 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub(crate) struct Tap {
     mode: Mode,
+    reader: Reader,
     report: Report,
 }
 
@@ -48,11 +52,11 @@ enum Mode {
 impl Tap {
     /// Before there is an answer.
     pub(crate) fn blind() -> Self {
-        Self { mode: Mode::Blind, report: Report::default() }
+        Self { mode: Mode::Blind, reader: Reader::Responses, report: Report::default() }
     }
 
-    /// Reads an answer with these headers.
-    pub(crate) fn on(headers: &HeaderMap) -> Self {
+    /// Reads an answer with these headers, in `protocol`.
+    pub(crate) fn on(headers: &HeaderMap, protocol: Protocol) -> Self {
         let value = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let kind = value(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let plain = matches!(value(CONTENT_ENCODING), "" | "identity");
@@ -61,7 +65,7 @@ impl Tap {
             "application/json" if plain => Mode::Document(Vec::new()),
             _ => Mode::Blind,
         };
-        Self { mode, report: Report::default() }
+        Self { mode, reader: Reader::of(protocol), report: Report::default() }
     }
 
     /// Whether a clean end before the last event is a broken answer.
@@ -73,8 +77,8 @@ impl Tap {
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         match &mut self.mode {
             Mode::Events(lines) => {
-                let report = &mut self.report;
-                lines.feed(bytes, |data| report.take(event::read(data)));
+                let (reader, report) = (&mut self.reader, &mut self.report);
+                lines.feed(bytes, |data| report.take(reader.event(data)));
             }
             Mode::Document(read) if read.len() + bytes.len() <= MAX_READ_BYTES => {
                 read.extend_from_slice(bytes)
@@ -88,7 +92,7 @@ impl Tap {
     pub(crate) fn end(&mut self) {
         match &mut self.mode {
             Mode::Document(read) => {
-                let told = event::document(read);
+                let told = self.reader.document(read);
                 *read = Vec::new();
                 self.report.take(told);
             }

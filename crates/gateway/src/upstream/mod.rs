@@ -2,18 +2,21 @@
 //!
 //! Invariant: dropping an answer, or the wait for one, ends the request at the provider.
 
+mod anthropic;
+mod http;
 mod openai;
 
 use crate::config::{Config, Kind, Problem};
 use crate::door::Refusal;
+use crate::protocol::Operation;
 use crate::rehearsal::{self, Playback, Reply, Scenario};
 use base::ids::Ids;
 use bytes::Bytes;
 use domain::Timestamp;
+use http::Http;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, StatusCode};
-use openai::OpenAi;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,12 +29,16 @@ pub(crate) struct Upstream {
 }
 
 enum Provider {
-    OpenAi(Box<OpenAi>),
+    Http(Box<Http>),
     Rehearsal(Arc<Scenario>),
 }
 
 /// A request on its way to a provider.
 pub(crate) struct Errand<'a> {
+    /// What is asked for.
+    pub(crate) operation: Operation,
+    /// The query of the client's request, as it came.
+    pub(crate) query: Option<&'a str>,
     /// The client's headers, the allowed ones only.
     pub(crate) headers: HeaderMap,
     /// The body, as it goes out.
@@ -69,14 +76,20 @@ pub(crate) struct Failed {
 
 impl Upstream {
     pub(crate) fn new(config: &Config) -> Result<Self, Problem> {
-        let client = openai::client(config.limits.connect_time);
+        let client = http::client(config.limits.connect_time);
         let mut providers = BTreeMap::new();
         for (name, provider) in &config.providers {
             let ready = match &provider.kind {
                 Kind::Rehearsal { scenario } => Provider::Rehearsal(Arc::clone(scenario)),
                 Kind::OpenAi { base_url, key } => {
-                    Provider::OpenAi(Box::new(OpenAi::new(name, base_url, key.as_ref(), client.clone())?))
+                    Provider::Http(Box::new(openai::provider(name, base_url, key.as_ref(), client.clone())?))
                 }
+                Kind::Anthropic { base_url, key } => Provider::Http(Box::new(anthropic::provider(
+                    name,
+                    base_url,
+                    key.as_ref(),
+                    client.clone(),
+                )?)),
             };
             providers.insert(name.clone(), ready);
         }
@@ -91,7 +104,7 @@ impl Upstream {
     /// Asks `provider` and waits for the head of its answer.
     pub(crate) async fn ask(&self, provider: &str, errand: Errand<'_>) -> Result<Answer, Failed> {
         match self.providers.get(provider) {
-            Some(Provider::OpenAi(openai)) => openai.ask(errand).await,
+            Some(Provider::Http(http)) => http.ask(errand).await,
             Some(Provider::Rehearsal(scenario)) => Ok(rehearse(scenario, errand).await),
             // `Config::check` ran before this was built.
             None => {
@@ -103,7 +116,8 @@ impl Upstream {
 }
 
 async fn rehearse(scenario: &Scenario, errand: Errand<'_>) -> Answer {
-    let reply = rehearsal::answer(scenario, &errand.body, errand.max_output_tokens, errand.ids, errand.now);
+    let Errand { operation, body, max_output_tokens, ids, now, .. } = errand;
+    let reply = rehearsal::answer(scenario, operation, &body, max_output_tokens, ids, now);
     let Reply { status, content_type, retry_after, delay, body } = reply;
     if delay.0 > 0 {
         tokio::time::sleep(Duration::from_millis(delay.0)).await;

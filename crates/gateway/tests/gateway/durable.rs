@@ -33,8 +33,16 @@ async fn claimed(store: &Store) -> Claims {
     let issue = Issue { version: "v1".into(), ..Issue::new("1".into(), "SHOP-1", "One", "Todo") };
     let facts = store.start_facts(&project.name).await.unwrap();
     let (readiness, contained) = (Readiness::complete(), Containments::default());
-    let known =
-        Facts { project: &project, agent: &agent, containments: &contained, live: 0, readiness: &readiness };
+    let by_state = std::collections::BTreeMap::new();
+    let known = Facts {
+        project: &project,
+        agent: &agent,
+        containments: &contained,
+        live: 0,
+        live_by_state: &by_state,
+        share: Ok(()),
+        readiness: &readiness,
+    };
     let step = domain::run::claim(&issue, None, NOW, &known, "r1".into(), NOW).unwrap();
     let commit = Commit { step: &step, base: Base::New, guards: Some(&facts.guards), effect: None, now: NOW };
     store.commit_step(commit).await.unwrap();

@@ -44,6 +44,8 @@ pub struct House {
 /// What a test varies.
 pub struct Plan {
     pub kind: Kind,
+    /// A second provider, to which the model `both` leads after the first.
+    pub second: Option<Kind>,
     pub team_budget: Option<&'static str>,
     pub blobs: Option<PathBuf>,
     pub limits: Limits,
@@ -54,12 +56,16 @@ impl Plan {
         Self::of(Kind::OpenAi { base_url, key: Some(Secret::new(PROVIDER_KEY)) })
     }
 
+    pub fn anthropic(base_url: String) -> Self {
+        Self::of(Kind::Anthropic { base_url, key: Some(Secret::new(PROVIDER_KEY)) })
+    }
+
     pub fn rehearsal(text: &str) -> Self {
         Self::of(Kind::Rehearsal { scenario: Arc::new(Scenario::parse(text, "test.toml").unwrap()) })
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, team_budget: None, blobs: None, limits: Limits::default() }
+        Self { kind, second: None, team_budget: None, blobs: None, limits: Limits::default() }
     }
 
     fn config(self) -> Config {
@@ -70,13 +76,21 @@ impl Plan {
             output: MicroUsd(2_000_000),
             max_output_tokens: 1_000,
         };
-        let provider = Provider { kind: self.kind, prices: [("gpt-x".into(), price)].into() };
-        let route = |model: &str| vec![Route { provider: "p".into(), model: model.into() }];
+        let provider = |kind| Provider { kind, prices: [("gpt-x".into(), price)].into() };
+        let route = |provider: &str, model: &str| Route { provider: provider.into(), model: model.into() };
+        let second = self.second.map(|kind| ("q".to_owned(), provider(kind)));
+        let both = second.is_some().then(|| vec![route("p", "gpt-x"), route("q", "gpt-x")]);
         let budget = self.team_budget.map(|text| Limit::parse(text).unwrap());
         let team = Team { name: "pay".into(), budget, reviewer: None, knowledge: String::new() };
         Config {
-            providers: [("p".into(), provider)].into(),
-            models: [("large".into(), route("gpt-x")), ("unpriced".into(), route("gpt-y"))].into(),
+            providers: [("p".to_owned(), provider(self.kind))].into_iter().chain(second).collect(),
+            models: [
+                ("large".into(), vec![route("p", "gpt-x")]),
+                ("unpriced".into(), vec![route("p", "gpt-y")]),
+            ]
+            .into_iter()
+            .chain(both.map(|routes| ("both".into(), routes)))
+            .collect(),
             fleet: Fleet { teams: [("pay".into(), team)].into(), ..Fleet::default() },
             limits: self.limits,
             blobs: self.blobs,
@@ -149,6 +163,24 @@ impl House {
         client.send(request).await
     }
 
+    /// A request to `path` of the Messages API, as its clients send it.
+    pub fn message(&self, path: &str, body: &str) -> Request<Full<Bytes>> {
+        message(&self.token(&claims()), path, body)
+    }
+
+    /// Sends and reads the error that must come: status, type, text.
+    pub async fn refused_message(&self, request: Request<Full<Bytes>>) -> (u16, String, String) {
+        let response = self.send(request).await;
+        let status = response.status();
+        let stops = response.headers().get("x-should-retry").is_some_and(|value| value == "false");
+        let body: Value = serde_json::from_slice(&read(response).await.unwrap()).unwrap();
+        let [kind, text] = ["type", "message"].map(|key| body["error"][key].as_str().expect(key).to_owned());
+        let shape = serde_json::json!({"type": "error", "error": {"type": kind, "message": text}});
+        assert_eq!(body, shape, "nothing but what the API has");
+        assert!(stops || !status.is_client_error(), "{kind} does not stop its clients");
+        (status.as_u16(), kind, text)
+    }
+
     /// Sends and reads the error that must come.
     pub async fn refused(&self, request: Request<Full<Bytes>>) -> (StatusCode, String, String) {
         let response = self.send(request).await;
@@ -169,6 +201,17 @@ pub fn request(token: &str, body: &str) -> Request<Full<Bytes>> {
         .header("content-type", "application/json")
         .header("x-codex-window-id", "w1")
         .header("cookie", "c=1")
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .unwrap()
+}
+
+pub fn message(token: &str, path: &str, body: &str) -> Request<Full<Bytes>> {
+    Request::post(path)
+        .header("host", "gateway")
+        .header("x-api-key", token)
+        .header("content-type", "application/json")
+        .header("anthropic-version", "2026-10-21")
+        .header("anthropic-beta", "effort-2025-11-24")
         .body(Full::new(Bytes::from(body.to_owned())))
         .unwrap()
 }

@@ -16,6 +16,12 @@ pub struct Exchange {
 pub const COMPLETED: &str = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":\
     {\"id\":\"resp_7\",\"usage\":{\"input_tokens\":10,\"output_tokens\":5}}}\n\n";
 
+/// The same for the Messages API: 10 tokens of input, 30 of it from the cache and 20 into it, 5 of output.
+pub const MESSAGE: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_7\",\"usage\":\
+    {\"input_tokens\":10,\"cache_read_input_tokens\":30,\"cache_creation_input_tokens\":20,\"output_tokens\":1}}}\n\n\
+    event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\
+    \"usage\":{\"output_tokens\":5}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
 impl Provider {
     pub async fn start() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").await.unwrap())

@@ -4,6 +4,7 @@ use crate::house::{House, Plan, read};
 use base::ids::Ids;
 use domain::Timestamp;
 use domain::call::Status;
+use gateway::Operation;
 use gateway::rehearsal::{Scenario, answer};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
@@ -41,6 +42,7 @@ async fn played(request: &Value) -> String {
     let scenario = Scenario::parse(SCENARIO, "golden.toml").unwrap();
     let reply = answer(
         &scenario,
+        Operation::CreateResponse,
         request.to_string().as_bytes(),
         1000,
         &Ids::seeded(7),
@@ -50,7 +52,7 @@ async fn played(request: &Value) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
-fn golden(name: &str, got: &str) {
+pub fn golden(name: &str, got: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, got).unwrap();
@@ -126,14 +128,19 @@ async fn what_no_script_plays_is_an_error_that_names_them() {
 proptest::proptest! {
     #[test]
     fn an_estimated_answer_never_costs_more_than_was_reserved(
-        text in "\\PC{0,400}", asked in proptest::option::of(1u64..50), pad in "\\PC{0,200}",
+        messages: bool, text in "\\PC{0,400}", asked in proptest::option::of(1u64..50), pad in "\\PC{0,200}",
     ) {
         let toml = format!("[[script]]\nname = 'a'\n[[script.turn]]\ntext = {}\n", json!(text));
         let Ok(scenario) = Scenario::parse(&toml, "p.toml") else { return Ok(()) };
-        let body = json!({"model": "m", "input": pad, "max_output_tokens": asked}).to_string();
+        let (operation, body) = if messages {
+            (Operation::CreateMessage, json!({"model": "m", "messages": [{"role": "user", "content": pad}], "max_tokens": asked}))
+        } else {
+            (Operation::CreateResponse, json!({"model": "m", "input": pad, "max_output_tokens": asked}))
+        };
+        let body = body.to_string();
         let price = domain::call::Price { input: domain::MicroUsd(3), output: domain::MicroUsd(5_000_000), max_output_tokens: 30, ..Default::default() };
         let most = asked.map_or(30, |asked| asked.min(30));
-        let reply = answer(&scenario, body.as_bytes(), most, &Ids::seeded(1), Timestamp(0));
+        let reply = answer(&scenario, operation, body.as_bytes(), most, &Ids::seeded(1), Timestamp(0));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let whole = runtime.block_on(reply.body.collect()).unwrap().to_bytes();
         let answer: Value = serde_json::from_slice(&whole).unwrap();

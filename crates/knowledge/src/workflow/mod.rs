@@ -10,7 +10,7 @@ mod strict;
 mod template;
 mod view;
 
-pub use settings::{Agent, Hooks, Seawall, Settings, Tracker};
+pub use settings::{Agent, Hooks, Launch, Observability, Seawall, Server, Settings, Tracker};
 pub use template::Template;
 pub use view::issue_view;
 

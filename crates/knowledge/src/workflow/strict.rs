@@ -108,7 +108,8 @@ pub(super) fn scan(source: &str) -> Result<Script, Fault> {
         let (before, tail) = rest.split_at(at);
         line += newlines(before);
         let is_tag = tail.starts_with("{%");
-        let Some(end) = tail.find(if is_tag { "%}" } else { "}}" }) else { break };
+        // Not before the second character: of `{%}` the `%` is taken already.
+        let Some(end) = tail[2..].find(if is_tag { "%}" } else { "}}" }).map(|at| at + 2) else { break };
         let inner = tail[2..end].trim_start_matches('-').trim_end_matches('-');
         rest = &tail[end + 2..];
         let skipped = if is_tag { scan.tag(inner, line, rest)? } else { scan.output(inner, line)? };

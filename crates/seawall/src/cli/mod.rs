@@ -16,6 +16,7 @@ pub mod lift;
 mod log;
 pub mod logs;
 pub mod orders;
+mod pause;
 pub mod runs;
 pub mod show;
 pub mod trace;
@@ -67,6 +68,8 @@ enum Command {
     Why(why::Args),
     Kill(kill::Args),
     Lift(lift::Args),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
     Budgets(budgets::Args),
     Orders(orders::Args),
     #[command(hide = true)]
@@ -127,6 +130,8 @@ async fn command(command: Command, context: &Context) -> Ended {
         Command::Why(args) => why::run(&args, context).await,
         Command::Kill(args) => kill::run(&args, context).await,
         Command::Lift(args) => lift::run(&args, context).await,
+        Command::Pause(args) => pause::pause(&args, context).await,
+        Command::Resume(args) => pause::resume(&args, context).await,
         Command::Budgets(args) => budgets::run(&args, context).await,
         Command::Orders(args) => orders::run(&args, context).await,
         Command::Killd(args) => hidden::killd(args).await,

@@ -21,7 +21,7 @@ fn the_commands_of_the_contract_are_there() {
     let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
     let wanted = [
         "demo", "init", "up", "check", "doctor", "runs", "show", "trace", "logs", "why", "kill", "lift",
-        "budgets", "orders",
+        "pause", "resume", "budgets", "orders",
     ];
     for name in wanted {
         assert!(names.contains(&name), "{name}");

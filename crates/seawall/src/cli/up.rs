@@ -20,6 +20,9 @@ pub struct Args {
     /// The control door's port, instead of the configured one; 0 takes any free one
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
+    /// Keep log files below this folder as well
+    #[arg(long, value_name = "DIR")]
+    pub logs_root: Option<PathBuf>,
     /// What this process does, when several share one PostgreSQL
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "control,gateway,worker")]
     pub roles: Vec<Role>,
@@ -32,6 +35,17 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Ended {
     let context = Context { named: args.file.clone().or_else(|| context.named.clone()), ..context.clone() };
     let config = configured(&args, &context)?;
+    if let Some(root) = args.logs_root.as_ref().or(config.logs_root.as_ref()) {
+        super::log::to_files(root);
+    }
+    if let Some(level) = &config.log_level {
+        super::log::set_level(level).map_err(|error| {
+            Failure::usage(
+                format!("`observability.log_level`: {error}"),
+                "write it like info, or debug,gateway=trace",
+            )
+        })?;
+    }
     let file = config.file.clone();
     let outside = Outside { clock: context.clock.clone(), ids: Ids::random(), env: context.env.clone() };
     let options = Options { insecure_loopback: args.insecure_loopback };

@@ -65,6 +65,14 @@ pub fn state_dir(root: &Section<'_>, reader: &Reader<'_>) -> PathBuf {
     dir
 }
 
+/// Reads `[log] root`.
+pub fn logs_root(root: &Section<'_>, reader: &Reader<'_>) -> Option<PathBuf> {
+    let section = root.section("log")?;
+    let given = section.text("root");
+    section.finish();
+    given.map(|given| reader.source.dir().join(given.value))
+}
+
 /// Reads `[control]` or `[gateway]`.
 pub fn listen(
     root: &Section<'_>,

@@ -1,7 +1,7 @@
 //! A WORKFLOW.md alone: what Symphony's users have. One team, an author, a reviewer, and careful defaults.
 
 use super::problem::{Problem, Report, Severity};
-use super::providers::{ANY_MODEL, default_openai};
+use super::providers;
 use super::workflow::Front;
 use super::{Config, Reach, Read, Sandbox, StoreUrl, doors, projects};
 use base::env::Env;
@@ -10,15 +10,16 @@ use domain::budget::Limit;
 use domain::call::Price;
 use domain::fleet::{Agent, Driver, Fleet, Team};
 use domain::{AgentName, MicroUsd, ModelName, TeamName};
-use gateway::Route;
+use gateway::{ANY_MODEL, Kind, Provider, Route};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 
 const TEAM: &str = "default";
 const AUTHOR: &str = "author";
 const REVIEWER: &str = "reviewer";
-const PROVIDER: &str = "openai";
-const KEY: &str = "OPENAI_API_KEY";
+const OPENAI_KEY: &str = "OPENAI_API_KEY";
+const ANTHROPIC_KEY: &str = "ANTHROPIC_API_KEY";
 /// What agents ask for when WORKFLOW.md names no model.
 const MODEL: &str = "gpt-6.1-sol";
 /// Spending must have an end also for somebody who configured nothing.
@@ -58,37 +59,73 @@ fn config(
     report: &Report,
 ) -> Config {
     let dir = file.parent().unwrap_or(Path::new("/"));
-    front.unserved.iter().for_each(|problem| report.add(problem.clone()));
+    front.problems(project.delivery).into_iter().for_each(|problem| report.add(problem));
     let model = front.model.clone().unwrap_or_else(|| MODEL.to_owned());
-    let key = env.get(KEY).filter(|key| !key.trim().is_empty()).map(Secret::new);
-    if key.is_none() {
-        let mend = format!("export {KEY}, or write a seawall.toml with another provider (`seawall init`)");
-        report.add(Problem::of_file(file, format!("the environment variable `{KEY}` is not set"), mend));
+    if let Some(name) = front.driver.as_deref().filter(|name| super::agents::driver_named(name).is_none()) {
+        let what = format!("the driver `{name}` is not known");
+        let mend = "write one of codex, claude, command and builtin";
+        report.add(Problem::of_file(file, "", "").saying("seawall.driver", what, mend));
+    }
+    let providers = providers(env);
+    if providers.is_empty() {
+        let mend =
+            "export the one your agent needs, or write a seawall.toml with a provider (`seawall init`)";
+        let what = format!("neither `{OPENAI_KEY}` nor `{ANTHROPIC_KEY}` is set");
+        report.add(Problem::of_file(file, what, mend));
     }
     let what = format!(
-        "`{model}` has no price of its own; its cost is estimated high, at {} and {} per million tokens in and out",
+        "models have no prices here; their cost is estimated high, at {} and {} per million tokens in and out",
         PRICE.input, PRICE.output
     );
     let mend = "write a seawall.toml with its price (`seawall init`)";
     report.add(Problem::of_file(file, what, mend).warning());
-    let prices = [ANY_MODEL, model.as_str()].map(|name| (name.to_owned(), PRICE)).into();
-    let route = Route { provider: PROVIDER.to_owned(), model: model.clone() };
+    // Whatever the agent's own command asks for: the workflow may name a model that nobody here heard of.
+    let routes =
+        providers.keys().map(|name| Route { provider: name.clone(), model: ANY_MODEL.to_owned() }).collect();
     let names = fleet(&project, &model, front);
     Config {
         file: file.to_owned(),
         store: StoreUrl::Sqlite(dir.join("seawall.db")),
-        control: doors::loopback(doors::CONTROL),
-        gateway: doors::loopback(doors::GATEWAY),
+        control: SocketAddr::new(
+            doors::loopback(doors::CONTROL).ip(),
+            front.port.unwrap_or(doors::loopback(doors::CONTROL).port()),
+        ),
+        // Only the runs' own tunnels lead there, so any port is as good as another.
+        gateway: SocketAddr::new(doors::loopback(doors::GATEWAY).ip(), 0),
+        slots: None,
+        logs_root: front.logs_root.clone(),
+        log_level: front.log_level.clone(),
         state_dir: dir.join(doors::STATE_DIR),
         sandbox: Sandbox::default(),
         trace_bodies: false,
-        providers: [(PROVIDER.to_owned(), default_openai(key, prices))].into(),
-        models: [(ModelName::new(model), vec![route])].into(),
+        providers,
+        models: [(ModelName::new(ANY_MODEL), routes)].into(),
         keys: BTreeMap::new(),
         projects: [(project.name.clone(), source)].into(),
         fleet: Fleet { projects: [(project.name.clone(), project)].into(), ..names },
         notify: BTreeMap::new(),
     }
+}
+
+/// Who answers, of those whose key is there. Where they are may be said as their own clients have it.
+fn providers(env: &Env) -> BTreeMap<String, Provider> {
+    let said = |name: &str| env.get(name).filter(|value| !value.trim().is_empty());
+    let prices = || [(ANY_MODEL.to_owned(), PRICE)].into();
+    let openai = said(OPENAI_KEY).map(|key| {
+        let base_url = said("OPENAI_BASE_URL").unwrap_or_else(|| providers::OPENAI.to_owned());
+        let kind = Kind::OpenAi { base_url: trimmed(&base_url), key: Some(Secret::new(key)) };
+        ("openai".to_owned(), Provider { kind, prices: prices() })
+    });
+    let anthropic = said(ANTHROPIC_KEY).map(|key| {
+        let base_url = said("ANTHROPIC_BASE_URL").unwrap_or_else(|| providers::ANTHROPIC.to_owned());
+        let kind = Kind::Anthropic { base_url: trimmed(&base_url), key: Some(Secret::new(key)) };
+        ("anthropic".to_owned(), Provider { kind, prices: prices() })
+    });
+    openai.into_iter().chain(anthropic).collect()
+}
+
+fn trimmed(base_url: &str) -> String {
+    base_url.trim().trim_end_matches('/').to_owned()
 }
 
 fn fleet(project: &domain::fleet::Project, model: &str, front: &Front) -> Fleet {
@@ -97,8 +134,9 @@ fn fleet(project: &domain::fleet::Project, model: &str, front: &Front) -> Fleet 
         budget: limit(RUN_BUDGET),
         ..Agent::new(AgentName::new(name), TeamName::new(TEAM), Driver::Codex, ModelName::new(model))
     };
-    let mut author = agent(AUTHOR);
-    front.apply(&mut author, super::agents::Says::default());
+    let driver = front.driver.as_deref().and_then(super::agents::driver_named).unwrap_or(Driver::Codex);
+    let mut author = Agent { driver, ..agent(AUTHOR) };
+    front.apply(&mut author, super::agents::Says::default(), project.delivery);
     let team = Team {
         name: project.team.clone(),
         budget: limit(DAY_BUDGET),

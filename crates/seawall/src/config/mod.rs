@@ -59,6 +59,12 @@ pub struct Config {
     pub control: SocketAddr,
     /// Where the gateway door listens.
     pub gateway: SocketAddr,
+    /// Attempts of all projects that may live at once; `None`: each project's own slots are all that counts.
+    pub slots: Option<u32>,
+    /// Where log files are kept, if they are.
+    pub logs_root: Option<PathBuf>,
+    /// What is logged, where the environment does not say it.
+    pub log_level: Option<String>,
     /// Everything that is written lies below it.
     pub state_dir: PathBuf,
     /// The walls around agents.
@@ -190,6 +196,8 @@ fn of_table(root: &Section<'_>, reader: &Reader<'_>) -> Option<Config> {
     let keys = keys::read(root, reader);
     let sandbox = sandbox::read(root, reader);
     let trace_bodies = sandbox::read_trace(root);
+    let slots = scheduler_slots(root);
+    let logs_root = doors::logs_root(root, reader);
     root.finish();
     check::all(
         &check::Parts { teams: &teams, agents: &agents, models: &models, projects: &projects, keys: &keys },
@@ -205,6 +213,9 @@ fn of_table(root: &Section<'_>, reader: &Reader<'_>) -> Option<Config> {
         store,
         control: control.value,
         gateway: gateway.value,
+        slots,
+        logs_root,
+        log_level: None,
         state_dir,
         sandbox,
         trace_bodies,
@@ -219,6 +230,14 @@ fn of_table(root: &Section<'_>, reader: &Reader<'_>) -> Option<Config> {
         notify,
         projects: sources,
     })
+}
+
+/// `[scheduler] slots`.
+fn scheduler_slots(root: &Section<'_>) -> Option<u32> {
+    let section = root.section("scheduler")?;
+    let slots = section.integer("slots", 1..=100_000).and_then(|given| u32::try_from(given.value).ok());
+    section.finish();
+    slots
 }
 
 #[cfg(test)]

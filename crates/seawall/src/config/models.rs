@@ -1,9 +1,10 @@
 //! `[models.X]`: names that agents ask for, and where each leads.
 
-use super::providers::{ANY_MODEL, Providers};
+use super::providers::Providers;
 use super::section::{Given, Reader, Section};
 use domain::ModelName;
 use domain::call::Price;
+use gateway::ANY_MODEL;
 use gateway::{Kind, Route};
 use std::collections::BTreeMap;
 

@@ -5,10 +5,12 @@ use super::section::{Given, Reader, Section};
 use super::units::duration;
 use super::workflow::{self, Front};
 use super::{remote, trackers};
+use adapters::tracker::Tracker;
 use base::env::Env;
 use domain::change::Landing;
-use domain::fleet::{DEFAULT_MAX_ROUNDS, DEFAULT_SLOTS, Project, RetryPolicy};
+use domain::fleet::{DEFAULT_MAX_ROUNDS, DEFAULT_SLOTS, Delivery, Project, RetryPolicy};
 use domain::{AgentName, Millis, ProjectName, TeamName};
+use engine::Handoff;
 use knowledge::workflow::Template;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,18 +20,30 @@ use std::sync::Arc;
 pub const DEFAULT_POLL: Millis = Millis::seconds(30);
 
 /// Where a project's parts are, all paths absolute.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Source {
     /// Its WORKFLOW.md.
     pub workflow: PathBuf,
-    /// The folder of its issues.
-    pub issues: PathBuf,
+    /// Its tracker.
+    pub tracker: Arc<dyn Tracker>,
     /// Its repository: an absolute path or an address that git understands.
     pub remote: String,
     /// What its author is told.
     pub prompt: Arc<Template>,
     /// How often the tracker is read.
     pub poll: Millis,
+    /// How work is handed off, where it is.
+    pub handoff: Option<Arc<Handoff>>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = self.tracker.kind();
+        f.debug_struct("Source")
+            .field("workflow", &self.workflow)
+            .field("tracker", &kind)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A project with where its parts stand.
@@ -83,18 +97,34 @@ fn one(name: &Given<String>, section: &Section<'_>, reader: &Reader<'_>) -> Opti
             return None;
         }
     };
-    front.unserved.iter().for_each(|problem| reader.report.add(problem.clone()));
     let merged = Merge { reader, front: &front };
+    let delivery = merged.pick(says.delivery.as_ref(), front.delivery).unwrap_or_default();
+    front.problems(delivery).into_iter().for_each(|problem| reader.report.add(problem));
     let chosen = merged.pick(author.as_ref(), front.author.clone()).unwrap_or_else(|| "author".to_owned());
     let author = author.unwrap_or_else(|| name.with(chosen));
     let policy = says.policy(&merged);
-    let remote = merged.remote(says.remote.as_ref(), &file, section)?;
-    let (issues, states) = tracker.with(&merged, &file);
+    let remote = match delivery {
+        Delivery::Land => merged.remote(says.remote.as_ref(), &file, section)?,
+        // Hooks bring the code; nothing is landed.
+        Delivery::Handoff => says.remote.as_ref().map(|given| given.value.clone()).unwrap_or_default(),
+    };
+    let (tracker, states) = tracker.with(&merged, &file)?;
     let branch = merged.pick(says.branch.as_ref(), front.branch.clone()).or_else(|| branch_of(&remote));
-    let source =
-        Source { workflow: file, issues, remote, prompt: Arc::new(prompt), poll: says.poll_or(&merged) };
+    let source = Source {
+        workflow: file,
+        tracker,
+        remote,
+        prompt: Arc::new(prompt),
+        poll: says.poll_or(&merged),
+        handoff: front.handoff.clone().filter(|_| delivery == Delivery::Handoff),
+    };
     let project = Project {
+        delivery,
         slots: policy.slots,
+        slots_by_state: front.slots_by_state.clone(),
+        agents_by_state: front.agents_by_state.clone(),
+        required_labels: front.required_labels.clone(),
+        weight: says.weight.as_ref().and_then(|given| u32::try_from(given.value).ok()).unwrap_or(1),
         states,
         branch: branch.unwrap_or_else(|| "main".to_owned()),
         landing: merged.pick(says.landing.as_ref(), front.landing).unwrap_or_default(),
@@ -111,6 +141,8 @@ fn one(name: &Given<String>, section: &Section<'_>, reader: &Reader<'_>) -> Opti
 
 /// The keys of a project that WORKFLOW.md may give as well, and those that go with them.
 struct Says {
+    delivery: Option<Given<Delivery>>,
+    weight: Option<Given<u64>>,
     slots: Option<Given<u64>>,
     remote: Option<Given<String>>,
     branch: Option<Given<String>>,
@@ -131,6 +163,8 @@ struct Policy {
 impl Says {
     fn read(section: &Section<'_>) -> Self {
         Self {
+            delivery: section.parsed("delivery", delivery),
+            weight: section.integer("weight", 1..=1_000),
             slots: section.integer("slots", 1..=10_000),
             remote: section.text("remote"),
             branch: section.parsed("branch", branch_name),
@@ -160,7 +194,7 @@ impl Says {
             slots: small(merged.pick(self.slots.as_ref(), front.slots), DEFAULT_SLOTS),
             max_rounds: small(merged.pick(self.max_rounds.as_ref(), front.max_rounds), DEFAULT_MAX_ROUNDS),
             retry: RetryPolicy {
-                max_attempts: small(max_attempts, default.max_attempts),
+                max_attempts: small(max_attempts, most_attempts(merged.front, self)),
                 first,
                 longest,
                 ..default
@@ -220,12 +254,18 @@ pub fn lone(
 ) -> Result<(Project, Source, Front), Vec<Problem>> {
     let (front, prompt) = workflow::read(file, env)?;
     let dir = file.parent().unwrap_or(Path::new("/"));
-    let Some(root) = remote::repository(dir) else {
-        let mend =
-            "run it in a git repository, or write a seawall.toml that names the remote (`seawall init`)";
-        return Err(vec![Problem::of_file(file, "WORKFLOW.md does not lie in a git repository", mend)]);
+    // What Symphony's users have says nothing of Seawall, and hands its work off.
+    let delivery = front.delivery.unwrap_or(if front.is_ours { Delivery::Land } else { Delivery::Handoff });
+    let root = match (remote::repository(dir), delivery) {
+        (Some(root), _) => root,
+        (None, Delivery::Handoff) => dir.to_owned(),
+        (None, Delivery::Land) => {
+            let mend =
+                "run it in a git repository, or write a seawall.toml that names the remote (`seawall init`)";
+            return Err(vec![Problem::of_file(file, "WORKFLOW.md does not lie in a git repository", mend)]);
+        }
     };
-    trackers::served(&front).map_err(|problem| vec![*problem])?;
+    let (tracker, states) = trackers::lone(&front, dir, env).map_err(|problem| vec![*problem])?;
     let remote = front.remote.clone().or_else(|| remote::origin(&root));
     let remote = remote.map_or_else(|| root.display().to_string(), |text| absolute(&text, dir));
     let small =
@@ -234,14 +274,19 @@ pub fn lone(
     let longest = front.retry_longest.unwrap_or(default.longest);
     let source = Source {
         workflow: file.to_owned(),
-        issues: dir.join(front.tracker_path.as_deref().unwrap_or(trackers::DEFAULT_PATH)),
+        tracker,
         remote,
         prompt: Arc::new(prompt),
         poll: front.poll.unwrap_or(DEFAULT_POLL),
+        handoff: front.handoff.clone().filter(|_| delivery == Delivery::Handoff),
     };
     let project = Project {
+        delivery,
         slots: small(front.slots, DEFAULT_SLOTS),
-        states: trackers::states(&front),
+        slots_by_state: front.slots_by_state.clone(),
+        agents_by_state: front.agents_by_state.clone(),
+        required_labels: front.required_labels.clone(),
+        states,
         branch: front
             .branch
             .clone()
@@ -249,7 +294,7 @@ pub fn lone(
             .unwrap_or_else(|| "main".into()),
         landing: front.landing.unwrap_or_default(),
         retry: RetryPolicy {
-            max_attempts: small(front.max_attempts, default.max_attempts),
+            max_attempts: small(front.max_attempts, attempts_of(delivery)),
             first: default.first.min(longest),
             longest,
             ..default
@@ -258,6 +303,19 @@ pub fn lone(
         ..Project::new(ProjectName::new(project_name(&root)), TeamName::new(team), AgentName::new(author))
     };
     Ok((project, source, front))
+}
+
+/// Attempts of one run unless somebody says otherwise. What is handed off is tried until its issue leaves: budgets and
+/// growing waits bound it.
+fn attempts_of(delivery: Delivery) -> u32 {
+    match delivery {
+        Delivery::Land => RetryPolicy::default().max_attempts,
+        Delivery::Handoff => u32::MAX,
+    }
+}
+
+fn most_attempts(front: &Front, says: &Says) -> u32 {
+    attempts_of(says.delivery.as_ref().map(|given| given.value).or(front.delivery).unwrap_or_default())
 }
 
 /// The repository folder's name, made fit to be one.
@@ -285,6 +343,14 @@ fn landing(text: &str) -> Result<Landing, &'static str> {
         "merge" => Ok(Landing::Merge),
         "rebase" => Ok(Landing::Rebase),
         _ => Err("a change lands in one of two ways; write \"merge\" or \"rebase\""),
+    }
+}
+
+fn delivery(text: &str) -> Result<Delivery, &'static str> {
+    match text {
+        "land" => Ok(Delivery::Land),
+        "handoff" => Ok(Delivery::Handoff),
+        _ => Err("work is delivered in one of two ways; write \"land\" or \"handoff\""),
     }
 }
 

@@ -11,13 +11,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The price of every model that has none of its own.
-pub const ANY_MODEL: &str = "*";
 /// What a call may make when neither it nor the price says: the most that models of the day can make.
 const DEFAULT_MAX_OUTPUT_TOKENS: u64 = 128_000;
 /// A bound far above any model's context, to catch a slipped digit.
 const MAX_OUTPUT_TOKENS: u64 = 10_000_000;
-const OPENAI: &str = "https://api.openai.com/v1";
+/// Where OpenAI answers.
+pub const OPENAI: &str = "https://api.openai.com/v1";
+/// Where Anthropic answers.
+pub const ANTHROPIC: &str = "https://api.anthropic.com";
+/// Every kind, for the mends.
+const KINDS: &str = "write kind = \"openai\", kind = \"anthropic\" or kind = \"rehearsal\"";
 
 /// Every provider, by name.
 pub type Providers = BTreeMap<String, (Given<String>, Provider)>;
@@ -26,19 +29,20 @@ pub type Providers = BTreeMap<String, (Given<String>, Provider)>;
 pub fn read(root: &Section<'_>, reader: &Reader<'_>) -> Providers {
     let mut providers = Providers::new();
     for (name, section) in root.named("providers") {
-        let prices = prices(&section, reader);
         // Every key is asked for whatever the kind, so that a key of another kind is not called unknown.
         let (kind, base_url, key) = (section.text("kind"), base_url(&section, reader), section.secret("key"));
         let scenario = section.text("scenario");
         let kind = match kind.as_ref().map(|k| k.value.as_str()) {
             Some("openai") => openai(base_url, key),
+            Some("anthropic") => anthropic(base_url, key),
             Some("rehearsal") => rehearsal(&section, scenario, reader),
             Some(_) => unknown_kind(kind.as_ref(), reader),
             None => {
-                section.missing("kind", "write kind = \"openai\" or kind = \"rehearsal\"");
+                section.missing("kind", KINDS);
                 None
             }
         };
+        let prices = prices(&section, kind.as_ref(), reader);
         section.finish();
         if let Some(kind) = kind {
             let provider = Provider { kind, prices };
@@ -46,11 +50,6 @@ pub fn read(root: &Section<'_>, reader: &Reader<'_>) -> Providers {
         }
     }
     providers
-}
-
-/// The provider that a lone WORKFLOW.md uses, if its key is there.
-pub fn default_openai(key: Option<Secret>, prices: BTreeMap<String, Price>) -> Provider {
-    Provider { kind: Kind::OpenAi { base_url: OPENAI.to_owned(), key }, prices }
 }
 
 /// Reads the scenario at `path`; what is wrong with it is reported in its own file.
@@ -75,6 +74,11 @@ fn openai(base_url: Option<Given<String>>, key: Option<Given<Secret>>) -> Option
     Some(Kind::OpenAi { base_url, key: key.map(|k| k.value) })
 }
 
+fn anthropic(base_url: Option<Given<String>>, key: Option<Given<Secret>>) -> Option<Kind> {
+    let base_url = base_url.map_or_else(|| ANTHROPIC.to_owned(), |url| url.value);
+    Some(Kind::Anthropic { base_url, key: key.map(|k| k.value) })
+}
+
 fn rehearsal(section: &Section<'_>, path: Option<Given<String>>, reader: &Reader<'_>) -> Option<Kind> {
     let Some(path) = path else {
         section.missing("scenario", "name the scenario it plays, like scenario = \"rehearsal.toml\"");
@@ -86,17 +90,7 @@ fn rehearsal(section: &Section<'_>, path: Option<Given<String>>, reader: &Reader
 
 fn unknown_kind(kind: Option<&Given<String>>, reader: &Reader<'_>) -> Option<Kind> {
     if let Some(kind) = kind {
-        let (what, mend) = match kind.value.as_str() {
-            "anthropic" => (
-                "providers of kind `anthropic` arrive with a later release".to_owned(),
-                "use kind = \"openai\" (any address that speaks the Responses API) or \"rehearsal\" until then",
-            ),
-            _ => (
-                "this kind of provider is not known".to_owned(),
-                "write kind = \"openai\" or kind = \"rehearsal\"",
-            ),
-        };
-        reader.problem(kind, what, mend);
+        reader.problem(kind, "this kind of provider is not known", KINDS);
     }
     None
 }
@@ -115,7 +109,16 @@ fn base_url(section: &Section<'_>, reader: &Reader<'_>) -> Option<Given<String>>
     Some(url)
 }
 
-fn prices(section: &Section<'_>, reader: &Reader<'_>) -> BTreeMap<String, Price> {
+/// What writing to the cache costs when no price says so: never less than the provider bills. Anthropic bills up to
+/// twice the plain input (for an hour in the cache), the others no more than that input.
+fn default_cache_write(kind: Option<&Kind>, input: MicroUsd) -> MicroUsd {
+    match kind {
+        Some(Kind::Anthropic { .. }) => MicroUsd(input.0.saturating_mul(2)),
+        Some(Kind::OpenAi { .. } | Kind::Rehearsal { .. }) | None => input,
+    }
+}
+
+fn prices(section: &Section<'_>, kind: Option<&Kind>, reader: &Reader<'_>) -> BTreeMap<String, Price> {
     let any = |name: &str| !name.trim().is_empty() && name.len() <= 128;
     let mut prices = BTreeMap::new();
     for (model, section) in section.named_by("prices", any, "write the provider's own model name, or \"*\"") {
@@ -128,7 +131,7 @@ fn prices(section: &Section<'_>, reader: &Reader<'_>) -> BTreeMap<String, Price>
                 input,
                 // What is not named is billed as plain input: never less than it costs.
                 cached: cached.unwrap_or(input),
-                cache_write: cache_write.unwrap_or(input),
+                cache_write: cache_write.unwrap_or_else(|| default_cache_write(kind, input)),
                 output,
                 max_output_tokens: most.unwrap_or(DEFAULT_MAX_OUTPUT_TOKENS),
             };

@@ -4,6 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 mod bad;
+mod providers;
 
 /// A configuration without problems, to be spoiled.
 const GOOD: &str = r#"[providers.play]
@@ -64,7 +65,7 @@ fn a_good_file_has_no_problem_and_absolute_paths() {
     assert_eq!(config.control.to_string(), doors::CONTROL);
     let shop = &config.projects[&ProjectName::new("shop")];
     assert_eq!(shop.remote, dir.path().join("shop.git").display().to_string());
-    assert_eq!(shop.issues, dir.path().join("issues"));
+    assert_eq!(shop.tracker.kind(), "files");
     assert!(matches!(&config.store, StoreUrl::Sqlite(file) if *file == dir.path().join("seawall.db")));
     assert!(
         config.providers["play"].prices.contains_key("x"),
@@ -100,7 +101,12 @@ fn example() -> PathBuf {
 }
 
 fn example_env() -> Env {
-    Env::fixed([("OPENAI_API_KEY", "k"), ("PAYMENTS_WEBHOOK", "https://x"), ("CI_BOT_KEY", "k")])
+    Env::fixed([
+        ("OPENAI_API_KEY", "k"),
+        ("ANTHROPIC_API_KEY", "k"),
+        ("PAYMENTS_WEBHOOK", "https://x"),
+        ("CI_BOT_KEY", "k"),
+    ])
 }
 
 #[test]
@@ -177,7 +183,7 @@ fn a_workflow_says_what_the_file_leaves_out_and_the_file_wins() {
     let project = &config.fleet.projects[&"shop".into()];
     assert_eq!((project.slots, project.max_rounds, project.landing), (4, 2, domain::change::Landing::Rebase));
     let source = &config.projects[&"shop".into()];
-    assert_eq!((source.poll, source.issues.clone()), (domain::Millis(5000), dir.path().join("work")));
+    assert_eq!((source.poll, source.tracker.kind()), (domain::Millis(5000), "files"));
     assert_eq!(config.fleet.agents[&"author".into()].max_turns, 7);
 }
 
@@ -205,7 +211,7 @@ fn what_a_workflow_asks_for_and_nobody_does_is_said() {
     std::fs::write(dir.path().join(WORKFLOW), "---\nhooks:\n  before_run: make\n---\nDo it.\n").unwrap();
     let read = read_text(dir.path(), GOOD, &none());
     let seen = shown(dir.path(), &read);
-    assert!(seen.starts_with("warning: hooks are not run yet\n  --> WORKFLOW.md (hooks)"), "{seen}");
+    assert!(seen.starts_with("warning: hooks are not run where Seawall makes the workspace"), "{seen}");
     assert!(read.config.is_some());
 }
 
@@ -215,6 +221,7 @@ fn a_lone_workflow_is_enough() {
     std::fs::create_dir_all(dir.path().join(".git")).unwrap();
     std::fs::write(dir.path().join(".git/HEAD"), "ref: refs/heads/trunk\n").unwrap();
     let file = dir.path().join(WORKFLOW);
+    std::fs::write(&file, "---\ntracker: {kind: files}\n---\nDo it.\n").unwrap();
     let read = read(&file, &Env::fixed([("OPENAI_API_KEY", "k")]));
     let seen = shown(dir.path(), &read);
     let config = read.config.unwrap_or_else(|| panic!("{seen}"));

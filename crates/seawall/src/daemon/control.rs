@@ -1,9 +1,13 @@
 //! The engine as the control door sees it.
 
+use adapters::tracker::webhook::WebhookError;
+use axum::body::Bytes;
+use axum::http::HeaderMap;
 use domain::containment::{Lift, Order, Scope};
+use domain::{ProjectName, RunId};
 use engine::{Engine, order};
 use futures_util::future::BoxFuture;
-use server::control::{Control, Error, KILL_PLANE, Part, WantedOrder};
+use server::control::{Control, Error, KILL_PLANE, Live, Part, WantedOrder, Webhook};
 
 pub(super) struct EngineControl(Engine);
 
@@ -23,8 +27,42 @@ impl Control for EngineControl {
         Box::pin(async move { self.0.lift(scope, &reason, &actor).await.map_err(refused) })
     }
 
-    fn refresh(&self) -> BoxFuture<'_, ()> {
+    fn refresh(&self) -> BoxFuture<'_, bool> {
         Box::pin(async move { self.0.refresh() })
+    }
+
+    fn live(&self) -> BoxFuture<'_, Vec<(RunId, Live)>> {
+        Box::pin(async move {
+            let live = |told: engine::Telemetry| Live {
+                session: told.session(),
+                turns: told.turns,
+                last_event: told.last_event,
+                last_message: told.last_message,
+                last_at: told.last_at,
+                tokens: told.tokens,
+                rate_limits: told.rate_limits,
+                started_at: told.started_at,
+            };
+            self.0.telemetry().into_iter().map(|(run, told)| (run, live(told))).collect()
+        })
+    }
+
+    fn rate_limits(&self) -> BoxFuture<'_, Option<serde_json::Value>> {
+        Box::pin(async move { self.0.rate_limits() })
+    }
+
+    fn webhook(&self, project: ProjectName, headers: HeaderMap, body: Bytes) -> BoxFuture<'_, Webhook> {
+        Box::pin(async move {
+            match self.0.webhook(&project, &headers, &body) {
+                Ok(()) => Webhook::Taken,
+                Err(WebhookError::Replayed) => Webhook::Replayed,
+                Err(error) => Webhook::Refused(error.to_string()),
+            }
+        })
+    }
+
+    fn reschedule(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.0.reschedule() })
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Part>> {

@@ -5,7 +5,9 @@
 
 mod control;
 mod lost_calls;
+mod watch;
 mod wiring;
+mod workflows;
 
 use crate::config::Config;
 use adapters::sandbox::Level;
@@ -22,6 +24,7 @@ use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use workflows::Workflows;
 
 /// Below the state directory: held by the daemon that works in it.
 pub const LOCK_FILE: &str = "seawall.lock";
@@ -126,7 +129,9 @@ impl Daemon {
         )
         .await?;
         lost_calls::watch(store.clone(), outside.clock.clone(), &gateway_tasks);
-        let setup = wiring::setup(&config, gateway_addr, outside.clone()).map_err(file(&config.state_dir))?;
+        let workflows = Arc::new(Workflows::new(&config, outside.env.clone()));
+        let setup = wiring::setup(&config, gateway_addr, outside.clone(), workflows.clone())
+            .map_err(file(&config.state_dir))?;
         let engine = match Engine::start(setup, store.clone(), only).await {
             Ok(engine) => engine,
             Err(error) => {
@@ -134,6 +139,8 @@ impl Daemon {
                 return Err(error.into());
             }
         };
+        let told = engine.clone();
+        workflows.apply_with(move |registered| told.register(registered));
         let server = Server::new(server::State {
             store: store.clone(),
             control: Arc::new(control::EngineControl::new(engine.clone())),
@@ -151,6 +158,8 @@ impl Daemon {
         gateway_tasks.spawn("gateway door", async move {
             serving.serve(gateway_listener, Door::AnyRun, CancellationToken::new()).await;
         });
+        let stop_watch = stop_doors.clone();
+        doors.spawn("workflow watch", async move { workflows.watch(stop_watch).await });
         doors.spawn("control door", async move { server.serve(control_listener, stop).await });
         let told = config.state_dir.join(crate::cli::context::ADDRESS_FILE);
         base::files::write_atomic(&told, control_addr.to_string().as_bytes(), 0o600).map_err(file(&told))?;

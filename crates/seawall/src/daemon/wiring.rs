@@ -1,15 +1,17 @@
 //! From the configuration to what each part is made from.
 
 use crate::config::{Config, StoreUrl};
-use adapters::tracker::files::FilesTracker;
 use base::secret::Secret;
-use domain::ProjectName;
-use engine::{Outside, Setup, Source};
+use engine::{Outside, Preflight, Registered, Setup, Source};
 use gateway::Limits;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Where providers' keys are, by the names that everybody uses; no hook inherits them.
+const PROVIDER_KEYS: [&str; 4] =
+    ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CODEX_API_KEY"];
 
 /// The store's address, its password included.
 pub fn store_url(config: &Config) -> String {
@@ -36,32 +38,41 @@ pub(super) fn gateway(config: &Config) -> gateway::Config {
 }
 
 /// The engine's own view.
-pub(super) fn setup(config: &Config, gateway: SocketAddr, outside: Outside) -> io::Result<Setup> {
-    let terminal = |name: &ProjectName| {
-        config.fleet.projects.get(name).map_or(&[][..], |project| project.states.terminal.as_slice())
-    };
-    let source = |name: &ProjectName, project: &crate::config::ProjectSource| Source {
-        tracker: Arc::new(FilesTracker::new(project.issues.clone(), terminal(name))),
-        remote: project.remote.clone(),
-        prompt: project.prompt.clone(),
-        poll: project.poll,
-    };
+pub(super) fn setup(
+    config: &Config,
+    gateway: SocketAddr,
+    outside: Outside,
+    preflight: Arc<dyn Preflight>,
+) -> io::Result<Setup> {
     Ok(Setup {
-        fleet: config.fleet.clone(),
-        sources: config
-            .projects
-            .iter()
-            .map(|(name, project)| (name.clone(), source(name, project)))
-            .collect(),
+        registered: registered(config),
+        preflight,
         state_dir: config.state_dir.clone(),
         gateway,
         sandbox_floor: config.sandbox.require,
         readable: config.sandbox.read_only.clone(),
         path: config.sandbox.path.clone(),
         agent_uid: config.sandbox.uid,
+        secret_names: PROVIDER_KEYS.map(str::to_owned).to_vec(),
         program: std::env::current_exe()?,
         outside,
     })
+}
+
+/// What the engine may be told anew while it runs.
+pub(super) fn registered(config: &Config) -> Registered {
+    let source = |project: &crate::config::ProjectSource| Source {
+        tracker: project.tracker.clone(),
+        remote: project.remote.clone(),
+        prompt: project.prompt.clone(),
+        poll: project.poll,
+        handoff: project.handoff.clone(),
+    };
+    Registered {
+        fleet: config.fleet.clone(),
+        sources: config.projects.iter().map(|(name, project)| (name.clone(), source(project))).collect(),
+        slots: config.slots,
+    }
 }
 
 /// The control door's secret: made once, kept readable by its owner only, so that commands on the same machine

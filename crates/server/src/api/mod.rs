@@ -8,10 +8,12 @@ pub mod findings;
 pub mod lifts;
 pub mod log;
 pub mod orders;
+pub mod pauses;
 pub mod refresh;
 pub mod runs;
 pub mod state;
 pub mod trace;
+pub mod webhooks;
 pub mod why;
 
 /// What a handler of the API answers.

@@ -9,6 +9,6 @@ use crate::app::App;
 
 /// Asks the engine to read the trackers now.
 pub async fn ask(State(app): State<App>) -> (StatusCode, Json<Refresh>) {
-    app.control.refresh().await;
-    (StatusCode::ACCEPTED, Json(Refresh::at(app.now().into(), false)))
+    let coalesced = app.control.refresh().await;
+    (StatusCode::ACCEPTED, Json(Refresh::at(app.now().into(), coalesced)))
 }

@@ -81,6 +81,11 @@ fn worth_showing(decisions: Vec<DecisionRow>) -> Vec<DecisionRow> {
         Refusal::Withheld { .. }
         | Refusal::NoLabel { .. }
         | Refusal::NoSlot { .. }
+        | Refusal::NoStateSlot { .. }
+        | Refusal::NoSlotAnywhere { .. }
+        | Refusal::NotItsShare { .. }
+        | Refusal::Paused { .. }
+        | Refusal::BadWorkflow { .. }
         | Refusal::GaveUp { .. }
         | Refusal::WasStopped { .. }
         | Refusal::Contained { .. }

@@ -1,19 +1,22 @@
-//! What the door reads of the store, in the shapes that pages and answers are made of. Nothing here writes.
+//! What the door reads of the store, in the shapes that pages and answers are made of. Pauses are all
+//! that is written here: they are a person's word, and no decision of the engine.
 
 mod activity;
 mod row;
 
 pub use row::{ActivityRow, DecisionRow, EventRow, RunPage, RunRow, Spent};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::call::Call;
 use domain::containment::Containments;
 use domain::fleet::Fleet;
 use domain::run::Purpose;
-use domain::{CallId, MicroUsd, OrderId, RunId, Timestamp};
+use domain::{CallId, MicroUsd, OrderId, ProjectName, RunId, Timestamp};
 use store::Store;
 use store::cursor::{EventCursor, RunCursor};
+use store::pause::{Pause, PauseRecord};
 use store::run::{Filter, Found};
 use wire::{RunState, Spend};
 
@@ -64,6 +67,46 @@ impl Records {
             }
         }
         Ok(page)
+    }
+
+    /// Author runs that are not over, and the newest of those that are: some of them ask a person.
+    pub async fn worked_on(&self) -> Result<Vec<RunRow>, ApiError> {
+        let recent = self.runs(RunState::All, None, crate::load::MAX_SCAN).await?.rows;
+        let shown: std::collections::HashSet<RunId> = recent.iter().map(|row| row.run.id.clone()).collect();
+        let open = self.store.open_runs().await?.into_iter().map(|stored| stored.run);
+        let older = open.filter(|run| !shown.contains(&run.id));
+        let older: Vec<RunRow> = older.map(|run| RunRow { run, spend: Spend::default() }).collect();
+        Ok(recent.into_iter().chain(older).collect())
+    }
+
+    /// What the agents of all runs reported, over the attempts that ended.
+    pub async fn totals(&self) -> Result<store::run::Totals, ApiError> {
+        Ok(self.store.totals().await?)
+    }
+
+    /// Every project that is paused.
+    pub async fn pauses(&self) -> Result<BTreeMap<ProjectName, Pause>, ApiError> {
+        Ok(self.store.pauses().await?)
+    }
+
+    /// Open and live runs of each project that has any.
+    pub async fn counts(&self) -> Result<BTreeMap<ProjectName, store::run::Counts>, ApiError> {
+        Ok(self.store.counts().await?)
+    }
+
+    /// Pauses a project.
+    pub async fn pause(&self, project: &ProjectName, pause: &Pause) -> Result<bool, ApiError> {
+        Ok(self.store.pause(project, pause).await?)
+    }
+
+    /// Lets a project start work again.
+    pub async fn resume(&self, project: &ProjectName, actor: &str, now: Timestamp) -> Result<bool, ApiError> {
+        Ok(self.store.resume(project, actor, now).await?)
+    }
+
+    /// The latest pauses, newest first, those that ended included.
+    pub async fn pause_records(&self, limit: u32) -> Result<Vec<PauseRecord>, ApiError> {
+        Ok(self.store.pause_records(limit).await?)
     }
 
     /// One run, by its name or by the beginning or end of it.

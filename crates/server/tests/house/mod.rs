@@ -39,7 +39,10 @@ pub fn concrete(path: &str) -> String {
         _ => "SHOP-17",
     };
     let query = if path == "/api/v1/findings" { "?run=7q0m4zt2k9landed" } else { "" };
-    format!("{}{query}", path.replace("{id}", id).replace("{issue}", id).replace("{identifier}", id))
+    format!(
+        "{}{query}",
+        path.replace("{id}", id).replace("{issue}", id).replace("{identifier}", id).replace("{project}", id)
+    )
 }
 
 impl House {

@@ -1,9 +1,11 @@
 //! An engine that only writes orders down.
 
+use axum::body::Bytes;
+use axum::http::HeaderMap;
 use domain::containment::{Containment, Layer, Lift, Order, Proof, Receipt, Scope};
-use domain::{Epoch, OrderId, Timestamp};
+use domain::{Epoch, OrderId, ProjectName, RunId, Timestamp};
 use futures_util::future::{BoxFuture, FutureExt};
-use server::control::{Control, Error, KILL_PLANE, Part, WantedOrder};
+use server::control::{Control, Error, KILL_PLANE, Live, Part, WantedOrder, Webhook};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use store::Store;
@@ -65,7 +67,27 @@ impl Control for FakeControl {
         .boxed()
     }
 
-    fn refresh(&self) -> BoxFuture<'_, ()> {
+    fn refresh(&self) -> BoxFuture<'_, bool> {
+        async { self.refreshed.fetch_add(1, Ordering::SeqCst) > 0 }.boxed()
+    }
+
+    fn live(&self) -> BoxFuture<'_, Vec<(RunId, Live)>> {
+        async { vec![] }.boxed()
+    }
+
+    fn rate_limits(&self) -> BoxFuture<'_, Option<serde_json::Value>> {
+        async { None }.boxed()
+    }
+
+    fn webhook(&self, _project: ProjectName, headers: HeaderMap, _body: Bytes) -> BoxFuture<'_, Webhook> {
+        let signed = headers.contains_key("x-signed");
+        async move {
+            if signed { Webhook::Taken } else { Webhook::Refused("the delivery is not signed".into()) }
+        }
+        .boxed()
+    }
+
+    fn reschedule(&self) -> BoxFuture<'_, ()> {
         async {
             self.refreshed.fetch_add(1, Ordering::SeqCst);
         }

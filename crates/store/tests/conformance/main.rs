@@ -16,6 +16,7 @@ mod database;
 mod effects;
 mod leases;
 mod lists;
+mod pauses;
 mod replicas;
 mod runs;
 mod same;

@@ -3,7 +3,7 @@
 use crate::on_both_engines;
 use crate::support::Fresh;
 use crate::support::facts::*;
-use domain::run::{Input, Left, Phase};
+use domain::run::{Input, Left, Phase, Spent};
 use domain::{Fence, Timestamp};
 use store::run::{Base, Filter, Found};
 use store::step::Commit;
@@ -26,7 +26,7 @@ on_both_engines!(
 async fn a_step_is_read_back_whole(fresh: &Fresh) {
     let store = Store::open(&fresh.url).await.unwrap();
     let facts = store.start_facts(&"shop".into()).await.unwrap();
-    let step = claim(&issue("1"), "run1", None, &facts.containments, facts.live, 10).unwrap();
+    let step = claim(&issue("1"), "run1", None, &facts.containments, facts.live.all, 10).unwrap();
     let commit = Commit {
         step: &step,
         base: Base::New,
@@ -42,7 +42,7 @@ async fn a_step_is_read_back_whole(fresh: &Fresh) {
     assert_eq!(events[0].project, "shop".into());
     let claimed = store.claim_effects("me", 10, LEASE).await.unwrap();
     assert_eq!(claimed.iter().map(|c| c.effect.clone()).collect::<Vec<_>>(), step.effects);
-    assert_eq!(store.live(&"shop".into()).await.unwrap(), 1);
+    assert_eq!(store.live(&"shop".into()).await.unwrap().all, 1);
     assert_eq!(store.counts().await.unwrap()[&"shop".into()].open, 1);
     assert!(store.run(&"nobody".into()).await.unwrap().is_none());
 }
@@ -90,7 +90,7 @@ async fn slots_are_not_overrun_by_decisions_made_at_once(fresh: &Fresh) {
             loop {
                 let facts = store.start_facts(&"shop".into()).await.unwrap();
                 let (name, number) = (format!("run{n}"), n.to_string());
-                let Ok(step) = claim(&issue(&number), &name, None, &facts.containments, facts.live, 10)
+                let Ok(step) = claim(&issue(&number), &name, None, &facts.containments, facts.live.all, 10)
                 else {
                     return false;
                 };
@@ -108,7 +108,7 @@ async fn slots_are_not_overrun_by_decisions_made_at_once(fresh: &Fresh) {
     for racer in racers.collect::<Vec<_>>() {
         started += u32::from(racer.await.unwrap());
     }
-    assert_eq!((started, store.live(&"shop".into()).await.unwrap()), (2, 2));
+    assert_eq!((started, store.live(&"shop".into()).await.unwrap().all), (2, 2));
 }
 
 async fn a_start_decided_before_an_order_is_refused_after_it(fresh: &Fresh) {
@@ -211,7 +211,9 @@ async fn waiting_runs_are_due_in_time(fresh: &Fresh) {
     let store = Store::open(&fresh.url).await.unwrap();
     let run = claimed(&store, "run1", "1", 10).await;
     let end = AttemptEnd::Failed(Failure::new(FailureKind::Lost, "gone"));
-    let run = step(&store, &run, Input::AttemptEnded { fence: Fence(1), end }, 20).await.unwrap();
+    let run = step(&store, &run, Input::AttemptEnded { fence: Fence(1), end, spent: Spent::default() }, 20)
+        .await
+        .unwrap();
     let Phase::Waiting { due, .. } = run.run.phase else { panic!("{:?}", run.run.phase) };
     let shop = "shop".into();
     assert!(store.due_runs(&shop, Timestamp(due.0 - 1), 10).await.unwrap().is_empty());

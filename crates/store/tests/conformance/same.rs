@@ -4,7 +4,7 @@ use crate::support::Fresh;
 use crate::support::facts::*;
 use domain::budget::{Account, Holder};
 use domain::failure::{Failure, FailureKind};
-use domain::run::{AttemptEnd, Input, Left, Run};
+use domain::run::{AttemptEnd, Input, Left, Run, Spent};
 use domain::{Millis, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -167,7 +167,7 @@ async fn claim_at(store: &Store, run: u8, issue_number: u8, now: i64) -> String 
     let issue = issue(&issue_number.to_string());
     let prior = store.prior(&"shop".into(), &issue.id, &facts.containments).await.unwrap();
     let name = format!("run{run}");
-    let step = match claim(&issue, &name, prior.as_ref(), &facts.containments, facts.live, now) {
+    let step = match claim(&issue, &name, prior.as_ref(), &facts.containments, facts.live.all, now) {
         Ok(step) => step,
         Err(refusal) => return refusal.to_string(),
     };
@@ -184,7 +184,11 @@ async fn step_at(store: &Store, run: u8, input: u8, stale: bool, now: i64) -> St
         0 => started(&stored.run),
         1 => finished(&stored.run),
         2 => Input::NothingChanged { fence: stored.run.fence },
-        3 => Input::AttemptEnded { fence: stored.run.fence, end: AttemptEnd::Failed(failure) },
+        3 => Input::AttemptEnded {
+            fence: stored.run.fence,
+            end: AttemptEnd::Failed(failure),
+            spent: Spent::default(),
+        },
         4 => Input::CollectFailed { fence: stored.run.fence, failure },
         _ => Input::IssueLeft(Left::Gone),
     };

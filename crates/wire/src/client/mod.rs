@@ -11,7 +11,10 @@ pub use error::Error;
 pub use feed::Feed;
 
 use crate::order::{LiftRequest, LiftView, OrderPreview, OrderRequest, OrderView};
-use crate::{BudgetView, EventView, Page, RunDetail, RunState, RunSummary, State, Trace, WhyView};
+use crate::{
+    BudgetView, EventView, Page, PauseRequest, PauseView, ResumeRequest, RunDetail, RunState, RunSummary,
+    State, Trace, WhyView,
+};
 use hyper::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -111,6 +114,21 @@ impl Client {
     /// How the budgets stand.
     pub async fn budgets(&self) -> Result<Page<BudgetView>, Error> {
         self.get("/api/v1/budgets").await
+    }
+
+    /// How each project stands.
+    pub async fn pauses(&self) -> Result<Page<PauseView>, Error> {
+        self.get("/api/v1/pauses").await
+    }
+
+    /// Has a project start no work.
+    pub async fn pause(&self, request: &PauseRequest) -> Result<PauseView, Error> {
+        self.post("/api/v1/pauses", request).await
+    }
+
+    /// Lets a project start work again.
+    pub async fn resume(&self, request: &ResumeRequest) -> Result<PauseView, Error> {
+        self.post("/api/v1/resumes", request).await
     }
 
     /// Why an issue is, or is not, being worked on.

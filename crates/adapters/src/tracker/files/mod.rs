@@ -16,6 +16,7 @@ use folder::Found;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+pub(super) use tracker::KIND;
 
 /// How often an edit starts over when the file changes under it; a file that changes faster is being written
 /// by a program.

@@ -2,13 +2,29 @@
 
 use super::{Error, Fetched, FilesTracker};
 use crate::agent::{ToolAnswer, ToolSpec};
+use crate::tracker::registry::{Kind, Scope};
+use crate::tracker::settings::Settings;
 use crate::tracker::tool;
 use crate::tracker::{self, Listing, Mark, Remark, ToolContext, Tracker};
 use base::error::chain;
 use domain::IssueId;
-use domain::issue::{Issue, normal};
+use domain::issue::{Issue, States, normal};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use std::sync::Arc;
+
+/// The folder of issues beside WORKFLOW.md, unless `provider.path` says otherwise.
+const DEFAULT_PATH: &str = "issues";
+
+/// Its line in the registry.
+pub(in crate::tracker) const KIND: Kind =
+    Kind { name: "files", default_states: || Some(States::default()), open };
+
+fn open(scope: &Scope<'_>) -> Result<Arc<dyn Tracker>, tracker::Error> {
+    let path = Settings::of(scope.provider, scope.env)?.text("path", None)?;
+    let folder = scope.folder.join(path.as_deref().unwrap_or(DEFAULT_PATH));
+    Ok(Arc::new(FilesTracker::new(folder, &scope.states.terminal)))
+}
 
 impl Tracker for FilesTracker {
     fn kind(&self) -> &'static str {

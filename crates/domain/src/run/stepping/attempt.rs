@@ -2,13 +2,13 @@
 
 use super::ending::{end_run, failed, needs_person, report};
 use super::review::ask_for_review;
-use super::{AttemptEnd, Ignored};
+use super::{AttemptEnd, Ignored, Spent};
 use crate::change::Change;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::failure::{Failure, FailureKind};
-use crate::fleet::Project;
-use crate::run::{Outcome, Phase, Purpose, Run};
+use crate::fleet::{Delivery, Project};
+use crate::run::{Outcome, Phase, Purpose, Run, handoff};
 use crate::step::Step;
 use crate::{Fence, Timestamp};
 
@@ -31,16 +31,21 @@ pub(super) fn attempt_ended(
     mut run: Run,
     fence: Fence,
     end: AttemptEnd,
+    spent: Spent,
     project: &Project,
     now: Timestamp,
 ) -> Result<Step, Ignored> {
-    same_claim(&run, fence)?;
-    if !run.is_live() {
-        return Err(Ignored::WrongPhase);
+    live_claim(&run, fence)?;
+    match run.delivery {
+        Delivery::Handoff => return Ok(handoff::attempt_ended(run, end, spent, project, now)),
+        Delivery::Land => {}
     }
+    run.tokens = run.tokens.plus(spent.tokens);
+    run.ran.0 = run.ran.0.saturating_add(spent.ran.0);
     let attempt = run.attempts;
     let (summary, review) = match end {
         AttemptEnd::Failed(failure) => return Ok(failed(run, failure, project, now)),
+        AttemptEnd::Blocked { question } => return Ok(needs_person(run, question, now)),
         AttemptEnd::Finished { summary, review } => (summary, review),
     };
     match (run.purpose(), review) {
@@ -90,6 +95,21 @@ fn take_change(run: &mut Run, mut change: Change) {
     let gone: Vec<_> = gone.cloned().collect();
     change.owners.extend(gone);
     run.change = Some(change);
+}
+
+pub(super) fn workspace_prepared(mut run: Run, fence: Fence, path: String) -> Result<Step, Ignored> {
+    live_claim(&run, fence)?;
+    if run.workspace.as_ref() == Some(&path) {
+        return Err(Ignored::Known);
+    }
+    run.workspace = Some(path);
+    Ok(Step::of(run))
+}
+
+/// The claim is the current one, and its attempt is not over.
+pub(super) fn live_claim(run: &Run, fence: Fence) -> Result<(), Ignored> {
+    same_claim(run, fence)?;
+    if run.is_live() { Ok(()) } else { Err(Ignored::WrongPhase) }
 }
 
 pub(super) fn same_claim(run: &Run, fence: Fence) -> Result<(), Ignored> {

@@ -6,9 +6,9 @@ use crate::containment::Order;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::failure::{Failure, FailureKind, Retry};
-use crate::fleet::Project;
+use crate::fleet::{Delivery, Project};
 use crate::review::Raised;
-use crate::run::{Outcome, Phase, Purpose, Run, Wait};
+use crate::run::{Outcome, Phase, Purpose, Run, Wait, handoff};
 use crate::step::Step;
 
 pub(super) fn issue_left(run: Run, left: &Left, now: Timestamp) -> Result<Step, Ignored> {
@@ -21,11 +21,16 @@ pub(super) fn issue_left(run: Run, left: &Left, now: Timestamp) -> Result<Step, 
         Left::Parked(state) => {
             (format!("the issue's state became `{state}`, which is not an active one"), false)
         }
+        Left::Unroutable(why) => (why.clone(), false),
         Left::Gone => ("the tracker no longer has the issue".to_owned(), false),
         Left::Parent => ("the run that asked for the review is over".to_owned(), true),
     };
     let end = live_process(&run, &why);
-    let step = end_run(Step::of(run), Outcome::Cancelled { why }, now).owe_all(end);
+    let outcome = match run.delivery {
+        Delivery::Land => Outcome::Cancelled { why },
+        Delivery::Handoff => handoff::released(left),
+    };
+    let step = end_run(Step::of(run), outcome, now).owe_all(end);
     Ok(if clean { step.cleaned() } else { step })
 }
 
@@ -93,6 +98,7 @@ pub(super) fn give_up(run: Run, outcome: Outcome, question: String, now: Timesta
                 | Outcome::Reviewed { .. }
                 | Outcome::NeedsPerson { .. }
                 | Outcome::Stopped { .. }
+                | Outcome::Released { .. }
                 | Outcome::Cancelled { .. } => Failure::new(FailureKind::NoReview, question),
             };
             let report = report(&run, Err(failure));
@@ -115,6 +121,7 @@ pub(super) fn person_asked(mut run: Run, version: String) -> Result<Step, Ignore
             | Outcome::Landed { .. }
             | Outcome::Reviewed { .. }
             | Outcome::Stopped { .. }
+            | Outcome::Released { .. }
             | Outcome::Cancelled { .. },
         ) => Err(Ignored::Ended),
     }

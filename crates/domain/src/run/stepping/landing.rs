@@ -73,6 +73,7 @@ pub(super) fn landing(run: &Run, reviewed: &Sha) -> Result<(), Ignored> {
         Phase::Starting { .. }
         | Phase::Working { .. }
         | Phase::Waiting { .. }
+        | Phase::Blocked { .. }
         | Phase::Collecting
         | Phase::InReview { .. }
         | Phase::Ended { .. } => Err(Ignored::WrongPhase),

@@ -5,15 +5,17 @@ mod ending;
 mod landing;
 mod review;
 
-use super::Run;
+use super::{Run, handoff};
+use crate::call::Usage;
 use crate::change::Change;
 use crate::containment::Order;
 use crate::failure::Failure;
 use crate::fleet::Project;
+use crate::issue::Issue;
 use crate::review::Raised;
 use crate::step::Step;
-use crate::{Fence, Sha, TeamName, Timestamp};
-use attempt::{attempt_ended, attempt_started, change_collected, collecting};
+use crate::{Fence, Millis, Sha, TeamName, Timestamp};
+use attempt::{attempt_ended, attempt_started, change_collected, collecting, live_claim, workspace_prepared};
 use ending::{contained, failed, give_up, issue_left, needs_person, person_asked};
 use landing::{land_conflict, landed, rebased};
 use review::review_reported;
@@ -28,8 +30,34 @@ pub enum AttemptEnd {
         /// What a reviewer handed in.
         review: Option<Vec<Raised>>,
     },
+    /// It needs a person: an approval, or an answer.
+    Blocked {
+        /// What for.
+        question: String,
+    },
     /// It is not.
     Failed(Failure),
+}
+
+/// What an attempt came to, as its agent reported it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Tokens.
+    pub tokens: Usage,
+    /// How long it ran.
+    pub ran: Millis,
+}
+
+/// Why a retry that was due did not start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Requeued {
+    /// No slot was free.
+    NoSlot,
+    /// The tracker did not say how the issue stands.
+    NoRefresh {
+        /// What it said instead.
+        error: String,
+    },
 }
 
 /// Why an issue is no longer to be worked on.
@@ -39,6 +67,8 @@ pub enum Left {
     Over(String),
     /// Its state is neither active nor terminal.
     Parked(String),
+    /// It is active, and the tracker's rules or the project's labels keep agents away from it.
+    Unroutable(String),
     /// The tracker no longer has it.
     Gone,
     /// The run that asked for this review is over.
@@ -61,7 +91,27 @@ pub enum Input {
         fence: Fence,
         /// How.
         end: AttemptEnd,
+        /// What it came to.
+        spent: Spent,
     },
+    /// The folder that the attempt works in is there.
+    WorkspacePrepared {
+        /// The claim.
+        fence: Fence,
+        /// Its path.
+        path: String,
+    },
+    /// The agent named its thread.
+    ThreadStarted {
+        /// The claim.
+        fence: Fence,
+        /// The agent's own name for it.
+        thread: String,
+    },
+    /// The tracker was read, and the issue is still to be worked on.
+    IssueSeen(Box<Issue>),
+    /// A retry was due and could not start.
+    Requeued(Requeued),
     /// The author's work was committed.
     ChangeCollected {
         /// The claim.
@@ -138,6 +188,9 @@ pub enum Ignored {
     /// The run is past it, or not there yet.
     #[error("the run's phase does not wait for it")]
     WrongPhase,
+    /// The run knows it already.
+    #[error("the run knows it already")]
+    Known,
     /// The run is over.
     #[error("the run is over")]
     Ended,
@@ -152,7 +205,14 @@ pub fn step(run: &Run, input: Input, project: &Project, now: Timestamp) -> Resul
     let run = run.clone();
     match input {
         Input::AttemptStarted { fence, isolation } => attempt_started(run, fence, isolation, now),
-        Input::AttemptEnded { fence, end } => attempt_ended(run, fence, end, project, now),
+        Input::AttemptEnded { fence, end, spent } => attempt_ended(run, fence, end, spent, project, now),
+        Input::WorkspacePrepared { fence, path } => workspace_prepared(run, fence, path),
+        Input::ThreadStarted { fence, thread } => {
+            live_claim(&run, fence)?;
+            handoff::thread_started(run, thread)
+        }
+        Input::IssueSeen(issue) => handoff::issue_seen(run, &issue),
+        Input::Requeued(why) => handoff::requeued(run, why, project, now),
         Input::ChangeCollected { fence, change } => change_collected(run, fence, change, now),
         Input::NothingChanged { fence } => {
             collecting(&run, fence)?;

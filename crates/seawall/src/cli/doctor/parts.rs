@@ -117,10 +117,10 @@ pub fn providers(config: Option<&Config>) -> Vec<Check> {
             Kind::Rehearsal { scenario } => {
                 Check::ok(AREA, name, format!("rehearsal of {}: no model is called", scenario.file))
             }
-            Kind::OpenAi { base_url, key: Some(_) } => {
+            Kind::OpenAi { base_url, key: Some(_) } | Kind::Anthropic { base_url, key: Some(_) } => {
                 Check::ok(AREA, name, format!("{base_url}, key present"))
             }
-            Kind::OpenAi { base_url, key: None } => {
+            Kind::OpenAi { base_url, key: None } | Kind::Anthropic { base_url, key: None } => {
                 let local = base_url.contains("//127.")
                     || base_url.contains("//localhost")
                     || base_url.contains("//[::1]");

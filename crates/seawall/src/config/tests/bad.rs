@@ -254,16 +254,16 @@ error: the provider `play` is not configured
 }
 
 #[test]
-fn a_tracker_of_a_later_release() {
+fn a_tracker_that_nobody_serves() {
     check(
         "remote = \"shop.git\"",
-        "remote = \"shop.git\"\ntracker = { kind = \"linear\" }",
+        "remote = \"shop.git\"\ntracker = { kind = \"trello\" }",
         r#"
-error: only trackers of kind `files` are served yet
+error: `tracker.kind` names no tracker: "trello"; write one of files, github, linear, memory
   --> seawall.toml:22:20 (projects.shop.tracker.kind)
    |
-22 | tracker = { kind = "linear" …
+22 | tracker = { kind = "trello" …
    |                    ^^^^^^^^
-  mend: write kind = "files" and keep issues as markdown files in a folder"#,
+  mend: see docs/trackers for what each kind needs"#,
     );
 }

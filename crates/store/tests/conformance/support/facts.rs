@@ -5,9 +5,10 @@ use domain::call::{Call, Status, Usage};
 use domain::containment::{Containment, Containments, Lift, Mode, Order, Scope};
 use domain::fleet::{Agent, Driver, Project};
 use domain::issue::Issue;
-use domain::run::{AttemptEnd, Facts, Input, Prior, Purpose, Readiness, Refusal, Run};
+use domain::run::{AttemptEnd, Facts, Input, Prior, Purpose, Readiness, Refusal, Run, Spent};
 use domain::step::Step;
 use domain::{Epoch, IssueId, MicroUsd, Millis, RunId, Timestamp};
+use std::collections::BTreeMap;
 use store::Store;
 use store::run::{Base, StoredRun};
 use store::step::Commit;
@@ -41,7 +42,16 @@ pub fn claim(
     now: i64,
 ) -> Result<Step, Refusal> {
     let (project, agent, readiness) = (project(), agent(), Readiness::complete());
-    let facts = Facts { project: &project, agent: &agent, containments, live, readiness: &readiness };
+    let by_state = BTreeMap::new();
+    let facts = Facts {
+        project: &project,
+        agent: &agent,
+        containments,
+        live,
+        live_by_state: &by_state,
+        share: Ok(()),
+        readiness: &readiness,
+    };
     domain::run::claim(issue, prior, Timestamp(now), &facts, run.into(), Timestamp(now))
 }
 
@@ -69,7 +79,7 @@ pub fn started(run: &Run) -> Input {
 
 pub fn finished(run: &Run) -> Input {
     let end = AttemptEnd::Finished { summary: "done".into(), review: None };
-    Input::AttemptEnded { fence: run.fence, end }
+    Input::AttemptEnded { fence: run.fence, end, spent: Spent::default() }
 }
 
 pub fn order(scope: &str, epoch: u64) -> Containment {

@@ -1,0 +1,110 @@
+//! The folders of a case, its port, and the texts that stand for them.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Ports that were given to a case of this run; none is given twice.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+/// How often a port that was given already is drawn again.
+const DRAWS: usize = 64;
+
+/// Where things are.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) dir: PathBuf,
+    pub(crate) port: u16,
+    /// A second one, for cases that name a port in the workflow.
+    pub(crate) other_port: u16,
+}
+
+impl Places {
+    /// Makes the folders below `work`. Names are short: sockets in them must fit in 108 bytes.
+    pub(crate) fn new(work: &Path) -> std::io::Result<Self> {
+        std::fs::create_dir_all(work)?;
+        let dir = tempfile::Builder::new().prefix("sc-").rand_bytes(6).tempdir_in(work)?.keep();
+        let dir = dir.canonicalize()?;
+        for name in ["repo", "home", "trace", "out", "tmp"] {
+            std::fs::create_dir(dir.join(name))?;
+        }
+        Ok(Self { dir, port: free_port()?, other_port: free_port()? })
+    }
+
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// A path of a case: relative ones lie in its folder.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.dir.join(path)
+    }
+
+    /// The key of the tracker: another one for each case, so that it can be found wherever it leaks.
+    pub(crate) fn key(&self) -> String {
+        format!("lin-key-{}", self.dir.file_name().unwrap_or_default().to_string_lossy())
+    }
+
+    /// Puts the places in the stead of their names.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        let mut filled = text
+            .replace("{port}", &self.port.to_string())
+            .replace("{other_port}", &self.other_port.to_string())
+            .replace("{key}", &self.key())
+            .replace("{dir}", &self.dir.to_string_lossy());
+        for name in ["workspaces", "repo", "home", "trace", "tmp"] {
+            filled = filled.replace(&format!("{{{name}}}"), &self.at(name).to_string_lossy());
+        }
+        self.hooks(filled)
+    }
+
+    /// `{hook:NAME}` is a shell command that leaves a mark with the hook's name, its folder and the time.
+    fn hooks(&self, mut text: String) -> String {
+        let trace = self.at("trace").join("hooks.log");
+        while let Some((before, after)) = text.split_once("{hook:") {
+            let Some((name, after)) = after.split_once('}') else { return text };
+            let mark = format!(
+                "printf '%s\\t%s\\t%s\\n' {name} \"$(date +%s%3N)\" \"$PWD\" >> '{}'",
+                trace.to_string_lossy()
+            );
+            text = format!("{before}{mark}{after}");
+        }
+        text
+    }
+
+    pub(crate) fn fill_value(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.fill(text)),
+            Value::Array(items) => items.iter().map(|item| self.fill_value(item)).collect(),
+            Value::Object(map) => {
+                Value::Object(map.iter().map(|(k, v)| (self.fill(k), self.fill_value(v))).collect())
+            }
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other.clone(),
+        }
+    }
+}
+
+/// A port that nobody listens on. Somebody may take it before the implementation does; that is why none is given twice.
+fn free_port() -> std::io::Result<u16> {
+    for _ in 0..DRAWS {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+            return Ok(port);
+        }
+    }
+    Err(std::io::Error::other("no free port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_places_and_templates_stay() {
+        let work = tempfile::tempdir().unwrap();
+        let places = Places::new(work.path()).unwrap();
+        let filled = places.fill("{{ issue.id }} {workspaces}/x {hook:before_run} {linear}");
+        assert!(filled.starts_with("{{ issue.id }} /") && filled.ends_with(" {linear}"), "{filled}");
+        assert!(filled.contains("/workspaces/x printf") && filled.contains("before_run"), "{filled}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Workspaces: one folder for each issue, which outlives the runs that work in it (Symphony's specification, section 9).
+//!
+//! Invariants:
+//! - a workspace lies directly in the root, by canonical path: no identifier and no link leads elsewhere;
+//! - `after_create` ran to its end in every workspace that is handed out; one in which it did not is made anew;
+//! - the root itself is never removed.
+
+mod hook;
+mod key;
+
+pub use hook::{Error as HookError, Hook};
+pub use key::key;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Beside the workspaces: what is known about them.
+const NOTES: &str = ".seawall";
+
+/// The folder of all workspaces of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root(PathBuf);
+
+/// A workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its canonical path.
+    pub path: PathBuf,
+    /// It was made just now: `after_create` is due, and [`Root::created`] after it.
+    pub is_new: bool,
+}
+
+/// Why a workspace cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system.
+    #[error("cannot use the workspace {}; check that its folder exists, is writable and has room", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It does not lie where workspaces lie.
+    #[error("invalid_workspace_cwd: {} does not lie in the workspace root {}", path.display(), root.display())]
+    Outside {
+        /// What was asked for.
+        path: PathBuf,
+        /// The root.
+        root: PathBuf,
+    },
+    /// It is the root itself.
+    #[error("{} is the workspace root itself and is not removed", path.display())]
+    IsRoot {
+        /// The root.
+        path: PathBuf,
+    },
+}
+
+impl Root {
+    /// The root at `path`, which is made when it is needed.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where the workspace of `identifier` is, or would be.
+    pub fn path_of(&self, identifier: &str) -> PathBuf {
+        self.0.join(key(identifier))
+    }
+
+    /// The workspace of `identifier`, made if it is not there. A file in its place gives way; a link is refused.
+    pub fn ensure(&self, identifier: &str) -> Result<Workspace, Error> {
+        let root = self.canonical()?;
+        let path = root.join(key(identifier));
+        let failed = |source| Error::Io { path: path.clone(), source };
+        let unfinished = self.note(identifier);
+        match std::fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_symlink() => return Err(Error::Outside { path, root }),
+            Ok(meta) if meta.is_dir() && !unfinished.exists() => {
+                return Ok(Workspace { path: contained(&path, &root)?, is_new: false });
+            }
+            // Begun by somebody who did not come to the end of it.
+            Ok(meta) if meta.is_dir() => base::files::remove_tree(&path).map_err(failed)?,
+            Ok(_) => std::fs::remove_file(&path).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        std::fs::create_dir_all(root.join(NOTES)).map_err(failed)?;
+        std::fs::write(&unfinished, identifier).map_err(failed)?;
+        std::fs::create_dir(&path).map_err(failed)?;
+        Ok(Workspace { path: contained(&path, &root)?, is_new: true })
+    }
+
+    /// `after_create` ran to its end, or there is none: from now on the workspace is used as it is.
+    pub fn created(&self, identifier: &str) -> Result<(), Error> {
+        let note = self.note(identifier);
+        match std::fs::remove_file(&note) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io { path: note, source }),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether `path` is the workspace of one issue: a folder directly in the root. Its canonical path.
+    pub fn check(&self, path: &Path) -> Result<PathBuf, Error> {
+        contained(path, &self.canonical()?)
+    }
+
+    /// Removes the workspace at `path`, if it is there. What is not one is refused.
+    pub fn remove(&self, path: &Path) -> Result<(), Error> {
+        let root = self.canonical()?;
+        match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
+            Ok(_) => {}
+        }
+        let path = contained(path, &root)?;
+        base::files::remove_tree(&path).map_err(|source| Error::Io { path: path.clone(), source })
+    }
+
+    fn canonical(&self) -> Result<PathBuf, Error> {
+        let failed = |source| Error::Io { path: self.0.clone(), source };
+        std::fs::create_dir_all(&self.0).map_err(failed)?;
+        self.0.canonicalize().map_err(failed)
+    }
+
+    /// There while a workspace is being made.
+    fn note(&self, identifier: &str) -> PathBuf {
+        self.0.join(NOTES).join(format!("{}.unfinished", key(identifier)))
+    }
+}
+
+/// The canonical form of `path`, which must be a folder directly in `root`.
+fn contained(path: &Path, root: &Path) -> Result<PathBuf, Error> {
+    let real = path.canonicalize().map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    if real == root {
+        return Err(Error::IsRoot { path: real });
+    }
+    if real.parent() == Some(root) && real.is_dir() {
+        return Ok(real);
+    }
+    Err(Error::Outside { path: path.to_owned(), root: root.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::new(dir.path().join("workspaces"));
+        (dir, root)
+    }
+
+    #[test]
+    fn a_workspace_is_made_once_and_used_again() {
+        let (_dir, root) = root();
+        let first = root.ensure("MT-1").unwrap();
+        assert!(first.is_new);
+        root.created("MT-1").unwrap();
+        std::fs::write(first.path.join("kept"), "").unwrap();
+        assert_eq!(root.ensure("MT-1").unwrap(), Workspace { is_new: false, ..first.clone() });
+        assert!(first.path.join("kept").exists());
+    }
+
+    #[test]
+    fn one_whose_making_was_cut_off_is_made_anew() {
+        let (_dir, root) = root();
+        let first = root.ensure("MT-1").unwrap();
+        std::fs::write(first.path.join("half"), "").unwrap();
+        assert!(root.ensure("MT-1").unwrap().is_new);
+        assert!(!first.path.join("half").exists());
+    }
+
+    #[test]
+    fn a_file_gives_way_and_a_link_is_refused() {
+        let (dir, root) = root();
+        std::fs::create_dir_all(root.path()).unwrap();
+        std::fs::write(root.path().join("MT-1"), "x").unwrap();
+        assert!(root.ensure("MT-1").unwrap().path.is_dir());
+        std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
+        symlink(dir.path().join("elsewhere"), root.path().join("MT-2")).unwrap();
+        assert!(matches!(root.ensure("MT-2"), Err(Error::Outside { .. })));
+        assert!(matches!(root.remove(&root.path().join("MT-2")), Err(Error::Outside { .. })));
+        assert!(dir.path().join("elsewhere").exists());
+    }
+
+    #[test]
+    fn a_root_that_is_a_link_is_fine_and_is_never_removed() {
+        let (dir, _) = root();
+        std::fs::create_dir(dir.path().join("real")).unwrap();
+        symlink(dir.path().join("real"), dir.path().join("link")).unwrap();
+        let root = Root::new(dir.path().join("link"));
+        let made = root.ensure("MT-1").unwrap();
+        assert!(made.path.starts_with(dir.path().canonicalize().unwrap().join("real")));
+        assert!(matches!(root.remove(root.path()), Err(Error::IsRoot { .. })));
+        assert!(matches!(root.remove(dir.path()), Err(Error::Outside { .. })));
+        assert!(matches!(root.remove(&made.path.join("..")), Err(Error::IsRoot { .. })));
+        root.remove(&made.path).unwrap();
+        root.remove(&made.path).unwrap();
+    }
+}

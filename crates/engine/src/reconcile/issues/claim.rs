@@ -1,0 +1,207 @@
+//! Claims what may be worked on, in order, until the slots are taken; of the rest it records why not.
+
+use super::Board;
+use crate::Engine;
+use domain::fleet::Project;
+use domain::issue::{Issue, Standing};
+use domain::run::{self, Phase, Readiness, Refusal, Wait, review_id};
+use domain::{AgentName, IssueId, ProjectName, RunId};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use store::run::{Base, StoredRun};
+use store::step::Commit;
+
+impl Board {
+    /// Claims what may be worked on, in order, until the slots are taken.
+    pub(super) async fn claim(&mut self, engine: &Engine) {
+        if let Err(error) = self.try_claim(engine).await {
+            tracing::error!(error = base::error::chain(&error), "cannot claim issues");
+        }
+    }
+
+    async fn try_claim(&mut self, engine: &Engine) -> Result<(), store::Error> {
+        let Some(project) = engine.registered().project(&self.project).cloned() else { return Ok(()) };
+        let mut refusals = BTreeMap::new();
+        if let Err(what) = engine.0.setup.preflight.check(&self.project).await {
+            engine.0.shares.set_ready(&self.project, 0);
+            for issue in &self.issues {
+                refusals.insert(issue.id.clone(), Refusal::BadWorkflow { what: what.clone() });
+            }
+            return self.record(engine, refusals).await;
+        }
+        let open = engine.open_runs().await?;
+        let owed = self.work_owed(engine, &open);
+        let round = Round { claimed: claimed(&open, &self.project), owed, project };
+        let live = engine.0.store.live(&self.project).await?.all;
+        let free = round.project.slots.saturating_sub(live);
+        engine.0.shares.set_ready(&self.project, self.ready(&round).min(free));
+        let mut full = live + round.owed >= round.project.slots;
+        for issue in &self.issues {
+            if round.project.states.standing(&issue.state) != Standing::Active {
+                continue;
+            }
+            let refusal = match (round.claimed.get(&issue.id), self.refused.as_ref()) {
+                (Some(&run), _) => Some(Refusal::Claimed { run: run.clone() }),
+                (None, known) if full => Some(round.refused_when_full(known, &issue.id)),
+                (None, _) => match self.try_issue(engine, &round, issue).await {
+                    Ok(refusal) => refusal,
+                    // One issue that cannot be claimed keeps no other from it.
+                    Err(error) => {
+                        let error = base::error::chain(&error);
+                        tracing::error!(issue_id = %issue.id, issue_identifier = issue.identifier, error, "claim failed");
+                        continue;
+                    }
+                },
+            };
+            full = full || refusal.as_ref().is_some_and(is_full);
+            if let Some(refusal) = refusal {
+                refusals.insert(issue.id.clone(), refusal);
+            }
+        }
+        self.record(engine, refusals).await
+    }
+
+    /// Attempts that nothing but slots keeps from starting.
+    fn ready(&self, round: &Round<'_>) -> u32 {
+        let project = &round.project;
+        let startable = |issue: &&Issue| {
+            let known = self.refused.as_ref().and_then(|known| known.get(&issue.id));
+            project.states.standing(&issue.state) == Standing::Active
+                && issue.is_dispatchable()
+                && issue.lacks(&project.required_labels).is_none()
+                && !round.claimed.contains_key(&issue.id)
+                && known.is_none_or(Refusal::passes)
+        };
+        let new = u32::try_from(self.issues.iter().filter(startable).count()).unwrap_or(u32::MAX);
+        new.saturating_add(round.owed)
+    }
+
+    /// Slots that work already begun is waiting for: it comes before new work, or begun work would pile up. What
+    /// cannot start here anyway waits for no slot.
+    fn work_owed(&self, engine: &Engine, open: &[StoredRun]) -> u32 {
+        let now = engine.now();
+        let ids: HashSet<&RunId> = open.iter().map(|stored| &stored.run.id).collect();
+        let registered = engine.registered();
+        let able = registered
+            .fleet
+            .agents
+            .values()
+            .filter(|agent| engine.readiness_for(&self.project, agent) == Readiness::complete());
+        let able: HashSet<&AgentName> = able.map(|agent| &agent.name).collect();
+        let mut owed = 0;
+        for run in open.iter().map(|stored| &stored.run).filter(|run| run.issue.project == self.project) {
+            owed += match &run.phase {
+                Phase::Waiting { due, why } if *due <= now || *why == Wait::NoSlot => {
+                    usize::from(able.contains(&run.agent))
+                }
+                Phase::InReview { pending, .. } => {
+                    let owners = run.change.iter().flat_map(|change| &change.owners);
+                    let unclaimed = owners.filter(|owner| {
+                        pending.contains(&owner.team)
+                            && !ids.contains(&review_id(&run.id, run.round, &owner.team))
+                            && owner.reviewer.as_ref().is_some_and(|agent| able.contains(agent))
+                    });
+                    unclaimed.count()
+                }
+                Phase::Waiting { .. }
+                | Phase::Starting { .. }
+                | Phase::Working { .. }
+                | Phase::Blocked { .. }
+                | Phase::Collecting
+                | Phase::Landing { .. }
+                | Phase::Ended { .. } => 0,
+            };
+        }
+        u32::try_from(owed).unwrap_or(u32::MAX / 2)
+    }
+
+    /// Claims one issue, or says why not.
+    async fn try_issue(
+        &self,
+        engine: &Engine,
+        round: &Round<'_>,
+        issue: &Issue,
+    ) -> Result<Option<Refusal>, store::Error> {
+        let project = &round.project;
+        let _turn = engine.0.shares.turn().await;
+        loop {
+            let Some(mut facts) = engine.facts(&project.name, project.agent_for(&issue.state)).await? else {
+                return Ok(None);
+            };
+            facts.live.all += round.owed;
+            let prior = engine.0.store.prior(&project.name, &issue.id, &facts.containments).await?;
+            let id = RunId::new(engine.0.setup.outside.ids.next());
+            let now = engine.now();
+            let lent = facts.facts();
+            let step = match run::claim(issue, prior.as_ref(), self.observed_at, &lent, id, now) {
+                Ok(step) => step,
+                Err(refusal) => return Ok(Some(refusal)),
+            };
+            let commit =
+                Commit { step: &step, base: Base::New, guards: Some(&facts.guards), effect: None, now };
+            match engine.0.store.commit_step(commit).await {
+                Ok(_) => {
+                    engine.woken_by(&step, false);
+                    return Ok(None);
+                }
+                // Somebody claimed, or an order came: decide again.
+                Err(store::Error::Outdated { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn record(
+        &mut self,
+        engine: &Engine,
+        refusals: BTreeMap<IssueId, Refusal>,
+    ) -> Result<(), store::Error> {
+        if self.refused.as_ref() != Some(&refusals) {
+            engine.0.store.record_refusals(&self.project, &refusals, engine.now()).await?;
+            self.refused = Some(refusals);
+        }
+        Ok(())
+    }
+}
+
+/// Whether what stands against one issue stands against all that come after it.
+fn is_full(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::NoSlot { .. } | Refusal::NoSlotAnywhere { .. } | Refusal::NotItsShare { .. } => true,
+        Refusal::NoStateSlot { .. }
+        | Refusal::Paused { .. }
+        | Refusal::BadWorkflow { .. }
+        | Refusal::NotActive { .. }
+        | Refusal::Withheld { .. }
+        | Refusal::NoLabel { .. }
+        | Refusal::Claimed { .. }
+        | Refusal::Finishing { .. }
+        | Refusal::GaveUp { .. }
+        | Refusal::WasStopped { .. }
+        | Refusal::Contained { .. }
+        | Refusal::NotReady { .. }
+        | Refusal::NotDue => false,
+    }
+}
+
+/// What one look at a project's issues rests on, read once for all of them.
+struct Round<'a> {
+    project: Project,
+    /// Issues that are being worked on.
+    claimed: HashMap<&'a IssueId, &'a RunId>,
+    /// Slots that begun work waits for.
+    owed: u32,
+}
+
+impl Round<'_> {
+    /// What is said of an issue while all slots are taken: what was known to stand against it, if a slot would not help.
+    fn refused_when_full(&self, known: Option<&BTreeMap<IssueId, Refusal>>, issue: &IssueId) -> Refusal {
+        let known = known.and_then(|known| known.get(issue)).filter(|refusal| !refusal.passes());
+        known.cloned().unwrap_or(Refusal::NoSlot { slots: self.project.slots })
+    }
+}
+
+/// The issues of `project` that an author is at.
+fn claimed<'a>(open: &'a [StoredRun], project: &ProjectName) -> HashMap<&'a IssueId, &'a RunId> {
+    let authors = open.iter().map(|stored| &stored.run).filter(|run| run.review.is_none());
+    authors.filter(|run| run.issue.project == *project).map(|run| (&run.issue.id, &run.id)).collect()
+}

@@ -1,0 +1,67 @@
+//! Several projects in one daemon: shares, pauses.
+
+use crate::support::scenario::*;
+use crate::support::{Daemon, Plan};
+use serde_json::json;
+use wire::WhyVerdict;
+
+/// Two projects that hand off, with work for hours, and four slots for both.
+fn two() -> Plan {
+    let plan = Plan::handing_off(scenario(&[loops("loops", &["Work on "])])).issues("A", 5);
+    let plan = plan.with_second_project("lab", 3).config_too("[scheduler]\nslots = 4\n");
+    (1..=5).fold(plan, |plan, n| {
+        plan.beside(
+            &format!("lab/issues/L-{n}.md"),
+            crate::support::installation::issue(&format!("L-{n}"), ""),
+        )
+    })
+}
+
+#[tokio::test]
+async fn several_projects_share_the_slots_by_weight() {
+    let shop = two().write();
+    let daemon = Daemon::start(&shop).await;
+    let live = daemon
+        .until("all slots to be taken", async |client| {
+            let all = client.pauses().await.ok()?.items;
+            (all.iter().map(|view| view.live).sum::<u32>() == 4).then_some(all)
+        })
+        .await;
+    let of = |project: &str| live.iter().find(|view| view.project.as_str() == project).unwrap().live;
+    assert_eq!((of("lab"), of("shop")), (3, 1), "three to one, as their weights");
+    let why = daemon
+        .until("a reason", async |client| {
+            let waits = client.why("A-5").await.ok()?;
+            (waits.verdict == WhyVerdict::Waiting).then_some(waits)
+        })
+        .await;
+    assert!(why.lines[0].contains("slot(s) of this installation"), "{why:?}");
+}
+
+#[tokio::test]
+async fn a_paused_project_starts_nothing_until_it_is_resumed() {
+    let shop = Plan::handing_off(scenario(&[loops("loops", &["Work on "])])).write();
+    let mut daemon = Daemon::start(&shop).await;
+    let paused = daemon.cli(&["pause", "shop", "--reason", "a freeze", "--json"]);
+    let paused: serde_json::Value = serde_json::from_slice(&paused.stdout).unwrap();
+    assert_eq!((&paused["state"], &paused["reason"]), (&json!("paused"), &json!("a freeze")));
+    shop.issue("A-1");
+    let why = async |daemon: &Daemon| {
+        daemon
+            .until("the pause as the reason", async |client| {
+                client.why("A-1").await.ok()?.lines.first().filter(|line| line.contains("a freeze")).cloned()
+            })
+            .await
+    };
+    assert!(why(&daemon).await.contains("seawall resume shop"));
+    // A pause is no mood of a process.
+    daemon.term().await;
+    drop(daemon);
+    let daemon = Daemon::start(&shop).await;
+    why(&daemon).await;
+    assert!(daemon.runs().await.is_empty());
+    assert_eq!(daemon.cli(&["resume", "shop"]).status.code(), Some(0));
+    daemon.working("A-1").await;
+    let unknown = daemon.cli(&["pause", "nope", "--reason", "x"]);
+    assert_eq!(unknown.status.code(), Some(1));
+}
