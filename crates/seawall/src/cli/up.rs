@@ -38,6 +38,14 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     if let Some(root) = args.logs_root.as_ref().or(config.logs_root.as_ref()) {
         super::log::to_files(root);
     }
+    if let Some(level) = &config.log_level {
+        super::log::set_level(level).map_err(|error| {
+            Failure::usage(
+                format!("`observability.log_level`: {error}"),
+                "write it like info, or debug,gateway=trace",
+            )
+        })?;
+    }
     let file = config.file.clone();
     let outside = Outside { clock: context.clock.clone(), ids: Ids::random(), env: context.env.clone() };
     let options = Options { insecure_loopback: args.insecure_loopback };

@@ -95,14 +95,21 @@ fn driver(section: &Section<'_>, reader: &Reader<'_>) -> Driver {
         section.missing("driver", KNOWN);
         return Driver::Builtin;
     };
-    match given.value.as_str() {
-        "builtin" => return Driver::Builtin,
-        "codex" => return Driver::Codex,
-        "claude" => return Driver::Claude,
-        "command" => return Driver::Command,
-        _ => reader.problem(&given, "this driver is not known", KNOWN),
+    driver_named(&given.value).unwrap_or_else(|| {
+        reader.problem(&given, "this driver is not known", KNOWN);
+        Driver::Builtin
+    })
+}
+
+/// The driver that people call `name`.
+pub fn driver_named(name: &str) -> Option<Driver> {
+    match name {
+        "builtin" => Some(Driver::Builtin),
+        "codex" => Some(Driver::Codex),
+        "claude" => Some(Driver::Claude),
+        "command" => Some(Driver::Command),
+        _ => None,
     }
-    Driver::Builtin
 }
 
 fn limits(section: &Section<'_>) -> Limits {

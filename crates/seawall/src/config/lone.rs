@@ -61,6 +61,11 @@ fn config(
     let dir = file.parent().unwrap_or(Path::new("/"));
     front.problems(project.delivery).into_iter().for_each(|problem| report.add(problem));
     let model = front.model.clone().unwrap_or_else(|| MODEL.to_owned());
+    if let Some(name) = front.driver.as_deref().filter(|name| super::agents::driver_named(name).is_none()) {
+        let what = format!("the driver `{name}` is not known");
+        let mend = "write one of codex, claude, command and builtin";
+        report.add(Problem::of_file(file, "", "").saying("seawall.driver", what, mend));
+    }
     let providers = providers(env);
     if providers.is_empty() {
         let mend =
@@ -89,6 +94,7 @@ fn config(
         gateway: SocketAddr::new(doors::loopback(doors::GATEWAY).ip(), 0),
         slots: None,
         logs_root: front.logs_root.clone(),
+        log_level: front.log_level.clone(),
         state_dir: dir.join(doors::STATE_DIR),
         sandbox: Sandbox::default(),
         trace_bodies: false,
@@ -128,7 +134,8 @@ fn fleet(project: &domain::fleet::Project, model: &str, front: &Front) -> Fleet 
         budget: limit(RUN_BUDGET),
         ..Agent::new(AgentName::new(name), TeamName::new(TEAM), Driver::Codex, ModelName::new(model))
     };
-    let mut author = agent(AUTHOR);
+    let driver = front.driver.as_deref().and_then(super::agents::driver_named).unwrap_or(Driver::Codex);
+    let mut author = Agent { driver, ..agent(AUTHOR) };
     front.apply(&mut author, super::agents::Says::default(), project.delivery);
     let team = Team {
         name: project.team.clone(),

@@ -63,6 +63,8 @@ pub struct Config {
     pub slots: Option<u32>,
     /// Where log files are kept, if they are.
     pub logs_root: Option<PathBuf>,
+    /// What is logged, where the environment does not say it.
+    pub log_level: Option<String>,
     /// Everything that is written lies below it.
     pub state_dir: PathBuf,
     /// The walls around agents.
@@ -213,6 +215,7 @@ fn of_table(root: &Section<'_>, reader: &Reader<'_>) -> Option<Config> {
         gateway: gateway.value,
         slots,
         logs_root,
+        log_level: None,
         state_dir,
         sandbox,
         trace_bodies,

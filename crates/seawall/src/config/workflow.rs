@@ -52,8 +52,6 @@ pub struct Front {
     pub retry_longest: Option<Millis>,
     /// Which tracker.
     pub tracker_kind: Option<String>,
-    /// The folder of issues, relative to the file.
-    pub tracker_path: Option<String>,
     /// Active states.
     pub active: Option<Vec<String>>,
     /// Terminal states.
@@ -215,7 +213,6 @@ impl Reading<'_> {
             poll: said("/polling/interval_ms").then_some(Millis(settings.polling_interval_ms)),
             retry_longest: said("/agent/max_retry_backoff_ms").then_some(Millis(agent.max_retry_backoff_ms)),
             tracker_kind: settings.tracker.kind.clone(),
-            tracker_path: self.injected(settings.tracker.path.as_ref(), "tracker.provider.path", problems),
             active: settings.tracker.active_states.clone(),
             terminal: settings.tracker.terminal_states.clone(),
             remote: self.injected(own.remote.as_ref(), "seawall.remote", problems),

@@ -58,14 +58,6 @@ impl Keys<'_> {
         }
     }
 
-    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, Error> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(_) => Err(self.bad(key, "must be true or false")),
-        }
-    }
-
     pub(super) fn port(&self, key: &str) -> Result<Option<u16>, Error> {
         match self.get(key) {
             None => Ok(None),

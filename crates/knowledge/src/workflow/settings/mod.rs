@@ -94,8 +94,6 @@ pub struct Observability {
     pub logs_root: Option<String>,
     /// What is logged, as the variable `SEAWALL_LOG` has it.
     pub log_level: Option<String>,
-    /// Whether the dashboard is served at `/`; the API is, either way.
-    pub dashboard_enabled: Option<bool>,
 }
 
 /// `agent`.
@@ -175,7 +173,6 @@ impl Settings {
             observability: Observability {
                 logs_root: keys.word("observability.logs_root")?,
                 log_level: keys.word("observability.log_level")?,
-                dashboard_enabled: keys.flag("observability.dashboard_enabled")?,
             },
             seawall: keys.seawall()?,
         })

@@ -7,10 +7,23 @@ mod file;
 pub use file::to_files;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use tracing_subscriber::EnvFilter;
 
 /// Sets the filter, in the form of `tracing_subscriber::EnvFilter`.
 const VARIABLE: &str = "SEAWALL_LOG";
+
+type Reload = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+static RELOAD: OnceLock<Reload> = OnceLock::new();
+
+/// Logs what `level` says from now on, unless the environment says something. Errors when it is no filter.
+pub fn set_level(level: &str) -> Result<(), String> {
+    if std::env::var_os(VARIABLE).is_some() {
+        return Ok(());
+    }
+    let filter = EnvFilter::try_new(level).map_err(|error| error.to_string())?;
+    RELOAD.get().map_or(Ok(()), |reload| reload(filter))
+}
 
 /// Starts logging; a daemon tells what it does, a command only what is wrong.
 pub fn start(daemon: bool) {
@@ -19,6 +32,10 @@ pub fn start(daemon: bool) {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let lines = || OneLine(Sinks);
     let built = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(colour);
+    let built = built.with_filter_reloading();
+    let handle = built.reload_handle();
+    // Only the first is in force, see below.
+    let _ = RELOAD.set(Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string())));
     // A second start can only come from a test, which then keeps the first one's.
     let _ = built.try_init();
 }
