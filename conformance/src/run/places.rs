@@ -2,13 +2,17 @@
 
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Ports that were given to a case of this run; none is given twice.
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-/// How often a port that was given already is drawn again.
-const DRAWS: usize = 64;
+/// Below what Linux uses for outgoing connections (from 32768 on).
+const PORTS: std::ops::Range<u16> = 18_000..32_000;
+/// More ports than one run of the kit needs.
+const STRIDE: u32 = 601;
 
 /// Where things are.
 #[derive(Debug)]
@@ -28,6 +32,11 @@ impl Places {
         for name in ["repo", "home", "trace", "out", "tmp"] {
             std::fs::create_dir(dir.join(name))?;
         }
+        // An implementation may run hooks as a user of its own: their marks are anybody's to leave.
+        std::fs::set_permissions(&dir, Permissions::from_mode(0o755))?;
+        std::fs::write(dir.join("trace/hooks.log"), "")?;
+        std::fs::set_permissions(dir.join("trace"), Permissions::from_mode(0o777))?;
+        std::fs::set_permissions(dir.join("trace/hooks.log"), Permissions::from_mode(0o666))?;
         Ok(Self { dir, port: free_port()?, other_port: free_port()? })
     }
 
@@ -84,11 +93,17 @@ impl Places {
     }
 }
 
-/// A port that nobody listens on. Somebody may take it before the implementation does; that is why none is given twice.
+/// A port that nobody listens on, from a range that the kernel does not take outgoing connections from: otherwise one of
+/// those might have it by the time the implementation wants it.
 fn free_port() -> std::io::Result<u16> {
-    for _ in 0..DRAWS {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let size = u32::from(PORTS.end - PORTS.start);
+    // Two kits on one machine begin at different places.
+    let begin = std::process::id().wrapping_mul(STRIDE) % size;
+    let all = (0..size).filter_map(|step| u16::try_from((begin + step) % size).ok());
+    for port in all.map(|offset| PORTS.start + offset) {
+        if !given.contains(&port) && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            given.insert(port);
             return Ok(port);
         }
     }

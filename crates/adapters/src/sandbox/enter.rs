@@ -191,14 +191,11 @@ impl Arguments {
         }
         list.add(["--proc", "/proc", "--dev", "/dev"]);
         list.add(["--perms", "1777", "--size", SHM_BYTES, "--tmpfs", "/dev/shm"]);
-        list.add(["--perms", "1777", "--size", &walls.tmp_bytes.to_string(), "--tmpfs", "/tmp"]);
-        list.add(["--dir", "/var", "--dir", "/home", "--dir", "/run/seawall"]);
-        // Nothing can be mounted through a link.
-        if walls.mounts.iter().any(|mount| mount.inside.starts_with("/var/tmp")) {
-            list.add(["--perms", "1777", "--size", &walls.tmp_bytes.to_string(), "--tmpfs", "/var/tmp"]);
-        } else {
-            list.add(["--symlink", "/tmp", "/var/tmp"]);
+        // Not a link from one to the other: a workspace may lie below either.
+        for tmp in ["/tmp", "/var/tmp"] {
+            list.add(["--perms", "1777", "--size", &walls.tmp_bytes.to_string(), "--tmpfs", tmp]);
         }
+        list.add(["--dir", "/home", "--dir", "/run/seawall"]);
         for (mount, source) in walls.mounts.iter().zip(sources) {
             let option = match mount.access {
                 Access::ReadOnly => "--ro-bind",
