@@ -278,7 +278,11 @@ async fn the_workspace_and_the_home_can_be_at_their_own_paths() {
     let stage = Stage::new();
     let name = "the_workspace_and_the_home_can_be_at_their_own_paths";
     let Some(sandbox) = sandbox(&stage, name, Level::Walled).await else { return };
-    let tree = tempfile::tempdir().unwrap();
+    own_paths(&stage, &sandbox, tempfile::tempdir().unwrap()).await;
+    own_paths(&stage, &sandbox, tempfile::tempdir_in("/var/tmp").unwrap()).await;
+}
+
+async fn own_paths(stage: &Stage, sandbox: &Sandbox, tree: tempfile::TempDir) {
     let mut spec = stage.spec("pwd; echo $HOME; touch made $HOME/made; echo x >/tmp/other && cat /named");
     spec.workspace_tree = tree.path().to_owned();
     spec.workspace_inside = Some(tree.path().to_owned());
@@ -286,7 +290,7 @@ async fn the_workspace_and_the_home_can_be_at_their_own_paths() {
     spec.git_dir = None;
     spec.links = vec![("/named".into(), tree.path().join("file"))];
     write(&tree.path().join("file"), "linked\n");
-    let ran = run(&sandbox, &spec).await;
+    let ran = run(sandbox, &spec).await;
     let expect = format!("{}\n{}\nlinked\n", tree.path().display(), stage.path("home").display());
     assert_eq!(ran.out, expect, "{}", ran.err);
     assert!(tree.path().join("made").exists() && stage.path("home/made").exists());

@@ -88,7 +88,7 @@ fn a_value_from_the_environment_is_used_and_never_shown() {
 #[test]
 fn every_problem_is_told_at_once() {
     let dir = folder();
-    let text = GOOD.replace("200 USD/day", "lots").replace("driver = \"codex\"", "driver = \"claude\"");
+    let text = GOOD.replace("200 USD/day", "lots").replace("driver = \"codex\"", "driver = \"cloud\"");
     let text = text.replace("team = \"pay\"\nremote", "team = \"nobody\"\nslotz = 3\nremote");
     let read = read_text(dir.path(), &text, &none());
     let lines: Vec<_> = read.problems.iter().map(|p| p.line.unwrap()).collect();

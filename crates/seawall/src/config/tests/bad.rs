@@ -231,7 +231,7 @@ error: [agents.judge] has no `driver`
    |
 14 | [agents.judge]
    | ^^^^^^^^^^^^^^
-  mend: write driver = "codex" or driver = "builtin""#,
+  mend: write driver = "codex", "claude", "command" or "builtin""#,
     );
 }
 
