@@ -20,6 +20,7 @@ impl Player {
             Action::Complete => self.end_turn("completed", Value::Null),
             Action::Fail(message) => self.end_turn("failed", protocol::failure(message)),
             Action::Interrupted => self.end_turn("interrupted", Value::Null),
+            Action::Over => self.turn = None,
             Action::Exit(code) => self.leave = Some(*code),
             Action::Hang => self.wait(None, |_| false),
             Action::Say(text) => self.say(text),
