@@ -32,7 +32,8 @@ impl Player {
             Action::Pieces(pieces) => {
                 for piece in pieces {
                     self.raw(&self.filled(piece));
-                    self.wait(Some(BETWEEN_PIECES), |_| false);
+                    // Nobody is answered meanwhile: an answer would stand in the middle of the line.
+                    std::thread::sleep(BETWEEN_PIECES);
                 }
                 self.raw("\n");
             }
