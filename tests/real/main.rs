@@ -1,4 +1,4 @@
-//! The whole program with real clients and real services: the Codex CLI, PostgreSQL, Chromium. Skipped aloud where
+//! The whole program with real clients and real services: Codex, Claude Code, PostgreSQL, Chromium. Skipped aloud where
 //! one is missing; with `SEAWALL_REQUIRE_REAL=1` a missing one is a failure.
 
 #![expect(
@@ -13,4 +13,5 @@ mod support;
 
 mod chromium;
 mod codex;
+mod handoff;
 mod postgres;

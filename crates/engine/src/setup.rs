@@ -98,8 +98,8 @@ pub struct Source {
 /// How a project's agents work when they hand their work on themselves: Symphony's own settings.
 #[derive(Clone, Debug)]
 pub struct Handoff {
-    /// Where the issues' workspaces are.
-    pub root: Root,
+    /// The folder of the issues' workspaces.
+    pub root: PathBuf,
     /// What runs around their lives.
     pub hooks: Hooks,
     /// Turns of one worker, at most.
@@ -122,6 +122,11 @@ impl Setup {
     /// The folder of all workspaces.
     pub fn workspaces(&self) -> PathBuf {
         self.state_dir.join("workspaces")
+    }
+
+    /// The workspaces of handed-off issues below `root`.
+    pub(crate) fn root(&self, root: &Path) -> Root {
+        Root::new(root, self.state_dir.join("unfinished"))
     }
 
     /// The folder of the kill plane: its socket and its tombstones.

@@ -1,8 +1,5 @@
 //! JSON lines with an untrusted program in a sandbox: every wait in here ends.
 
-use std::collections::VecDeque;
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::error::chain;
@@ -10,12 +7,13 @@ use base::lines::{BoundedLines, Line};
 use base::secret::Secret;
 use domain::failure::{Failure, FailureKind};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::exit::explain;
+use super::stderr::Stderr;
 use super::waiting::{Patience, Waiting};
 use super::{Activity, End, Host, SessionLimits, Then, ToolAnswer};
 use crate::sandbox::watch::{self, OverQuota};
@@ -23,10 +21,6 @@ use crate::sandbox::{Inside, Running, Sandbox, Spec};
 
 /// How long an interrupted or finished agent may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
-/// The end of stderr that is kept for a failure's detail, bytes.
-const STDERR_TAIL: usize = 4 * 1024;
-/// How long an exit is explained by what is still in the stderr pipe.
-const STDERR_WAIT: Duration = Duration::from_millis(500);
 /// Of a piece of garbage, the start that is told, characters.
 const GARBAGE_START: usize = 200;
 /// What stands where the run token stood.
@@ -37,8 +31,7 @@ pub(super) struct Conversation {
     running: Running,
     stdin: Option<ChildStdin>,
     lines: BoundedLines<ChildStdout>,
-    stderr: Arc<Mutex<VecDeque<u8>>>,
-    stderr_end: tokio::task::JoinHandle<()>,
+    stderr: Stderr,
     inside: Inside,
     host: Host,
     token: Secret,
@@ -82,7 +75,6 @@ impl Conversation {
         let no_pipe = || Failure::new(FailureKind::Sandbox, "the agent's process has no pipes");
         let stdout = running.stdout.take().ok_or_else(no_pipe)?;
         let stderr = running.stderr.take().ok_or_else(no_pipe)?;
-        let tail = Arc::default();
         let kept = vec![spec.workspace_tree.clone(), spec.home.clone()];
         let quota_bytes = spec.limits.workspace_bytes;
         let quota = tokio::spawn(async move {
@@ -95,8 +87,7 @@ impl Conversation {
         let conversation = Conversation {
             stdin: running.stdin.take(),
             lines: BoundedLines::new(stdout, limits.max_line),
-            stderr_end: tokio::spawn(keep_tail(stderr, Arc::clone(&tail))),
-            stderr: tail,
+            stderr: Stderr::keep(stderr),
             running,
             inside,
             host,
@@ -268,14 +259,8 @@ impl Conversation {
             Ok(Err(error)) => return protocol(&format!("its end cannot be awaited: {error}")),
             Err(_) => return protocol("it closed its output but did not end"),
         };
-        let _ = tokio::time::timeout(STDERR_WAIT, &mut self.stderr_end).await;
-        let stderr = self.stderr_tail();
+        let stderr = self.stderr.last_words().await;
         self.blotted(explain(exit, self.spoke, stderr.trim()))
-    }
-
-    fn stderr_tail(&self) -> String {
-        let mut tail = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(tail.make_contiguous()).into_owned()
     }
 
     fn timed_out(&self) -> Failure {
@@ -308,15 +293,4 @@ fn over_quota(over: OverQuota) -> Failure {
 
 pub(super) fn protocol(text: &str) -> Failure {
     Failure::new(FailureKind::Protocol, text)
-}
-
-async fn keep_tail(mut stderr: ChildStderr, tail: Arc<Mutex<VecDeque<u8>>>) {
-    let mut buffer = [0; 4096];
-    while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
-        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-        // Writing to memory does not fail.
-        let _ = tail.write_all(&buffer[..read]);
-        let excess = tail.len().saturating_sub(STDERR_TAIL);
-        tail.drain(..excess);
-    }
 }

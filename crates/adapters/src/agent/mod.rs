@@ -28,6 +28,7 @@ mod conversation;
 mod dialogue;
 mod exit;
 mod launch;
+mod stderr;
 mod waiting;
 
 /// Longest line of an agent's protocol, bytes: Codex was seen to write 1.2 MB, and its output cap allows more.

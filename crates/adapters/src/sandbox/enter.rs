@@ -191,18 +191,11 @@ impl Arguments {
         }
         list.add(["--proc", "/proc", "--dev", "/dev"]);
         list.add(["--perms", "1777", "--size", SHM_BYTES, "--tmpfs", "/dev/shm"]);
-        list.add(["--perms", "1777", "--size", &walls.tmp_bytes.to_string(), "--tmpfs", "/tmp"]);
-        list.add([
-            "--dir",
-            "/var",
-            "--symlink",
-            "/tmp",
-            "/var/tmp",
-            "--dir",
-            "/home",
-            "--dir",
-            "/run/seawall",
-        ]);
+        // Not a link from one to the other: a workspace may lie below either.
+        for tmp in ["/tmp", "/var/tmp"] {
+            list.add(["--perms", "1777", "--size", &walls.tmp_bytes.to_string(), "--tmpfs", tmp]);
+        }
+        list.add(["--dir", "/home", "--dir", "/run/seawall"]);
         for (mount, source) in walls.mounts.iter().zip(sources) {
             let option = match mount.access {
                 Access::ReadOnly => "--ro-bind",

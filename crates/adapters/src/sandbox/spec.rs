@@ -91,7 +91,7 @@ pub struct Inside {
 }
 
 impl Inside {
-    pub(super) fn of(spec: &Spec, walls: bool, launcher: &Path) -> Inside {
+    pub(crate) fn of(spec: &Spec, walls: bool, launcher: &Path) -> Inside {
         if !walls {
             return Inside {
                 workspace: spec.workspace_tree.clone(),

@@ -14,12 +14,13 @@ pub use key::key;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Beside the workspaces: what is known about them.
-const NOTES: &str = ".seawall";
-
 /// The folder of all workspaces of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Root(PathBuf);
+pub struct Root {
+    path: PathBuf,
+    /// Where it is noted which workspaces are being made: in the root only workspaces are.
+    notes: PathBuf,
+}
 
 /// A workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,19 +59,20 @@ pub enum Error {
 }
 
 impl Root {
-    /// The root at `path`, which is made when it is needed.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+    /// The root at `path`, which is made when it is needed. What is noted about its workspaces lies in `notes`, which
+    /// several roots may share.
+    pub fn new(path: impl Into<PathBuf>, notes: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), notes: notes.into() }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Where the workspace of `identifier` is, or would be.
     pub fn path_of(&self, identifier: &str) -> PathBuf {
-        self.0.join(key(identifier))
+        self.path.join(key(identifier))
     }
 
     /// The workspace of `identifier`, made if it is not there. A file in its place gives way; a link is refused.
@@ -90,7 +92,7 @@ impl Root {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
-        std::fs::create_dir_all(root.join(NOTES)).map_err(failed)?;
+        std::fs::create_dir_all(&self.notes).map_err(failed)?;
         std::fs::write(&unfinished, identifier).map_err(failed)?;
         std::fs::create_dir(&path).map_err(failed)?;
         Ok(Workspace { path: contained(&path, &root)?, is_new: true })
@@ -123,14 +125,15 @@ impl Root {
     }
 
     fn canonical(&self) -> Result<PathBuf, Error> {
-        let failed = |source| Error::Io { path: self.0.clone(), source };
-        std::fs::create_dir_all(&self.0).map_err(failed)?;
-        self.0.canonicalize().map_err(failed)
+        let failed = |source| Error::Io { path: self.path.clone(), source };
+        std::fs::create_dir_all(&self.path).map_err(failed)?;
+        self.path.canonicalize().map_err(failed)
     }
 
     /// There while a workspace is being made.
     fn note(&self, identifier: &str) -> PathBuf {
-        self.0.join(NOTES).join(format!("{}.unfinished", key(identifier)))
+        let root = base::digest::sha256_hex(self.path.as_os_str().as_encoded_bytes());
+        self.notes.join(format!("{}-{}.unfinished", &root[..16], key(identifier)))
     }
 }
 
@@ -153,7 +156,7 @@ mod tests {
 
     fn root() -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
-        let root = Root::new(dir.path().join("workspaces"));
+        let root = Root::new(dir.path().join("workspaces"), dir.path().join("notes"));
         (dir, root)
     }
 
@@ -195,7 +198,7 @@ mod tests {
         let (dir, _) = root();
         std::fs::create_dir(dir.path().join("real")).unwrap();
         symlink(dir.path().join("real"), dir.path().join("link")).unwrap();
-        let root = Root::new(dir.path().join("link"));
+        let root = Root::new(dir.path().join("link"), dir.path().join("notes"));
         let made = root.ensure("MT-1").unwrap();
         assert!(made.path.starts_with(dir.path().canonicalize().unwrap().join("real")));
         assert!(matches!(root.remove(root.path()), Err(Error::IsRoot { .. })));

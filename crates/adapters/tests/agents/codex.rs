@@ -10,12 +10,12 @@ use adapters::sandbox::{Level, Sandbox, Spec};
 use base::env::Env;
 use serde_json::json;
 
-use crate::drive::{Driven, Prompts, TOKEN, drive, drive_turns, drive_until, session};
+use crate::drive::{Driven, TOKEN, drive, drive_until, session};
 use crate::gateway::{Gateway, Reply, call, message};
 use crate::support::{Stage, alive, bare, may_skip, sandbox, until};
 
 /// The real Codex: by `SEAWALL_TEST_CODEX`, on the `PATH`, or in the cache that CI fills.
-fn real(test: &str) -> Option<Codex> {
+pub fn real(test: &str) -> Option<Codex> {
     let env = Env::process();
     let cached = env.get("HOME").map(|home| format!("{home}/.cache/seawall-tools/node_modules/.bin/codex"));
     let named = [env.get("SEAWALL_TEST_CODEX"), Some("codex".to_owned()), cached];
@@ -111,141 +111,6 @@ async fn an_interrupted_codex_leaves_no_command_behind() {
     until("its command is gone", || !alive(&marker)).await;
 }
 
-fn shell_call(cmd: &str) -> Reply {
-    Reply::Items(vec![call("c1", "exec_command", &json!({"cmd": cmd}))])
-}
-
-fn said(text: &str) -> Reply {
-    Reply::Items(vec![message(text)])
-}
-
-#[tokio::test]
-async fn real_codex_takes_two_turns_on_one_thread() {
-    let stage = Stage::new();
-    let name = "real_codex_takes_two_turns_on_one_thread";
-    let Some(codex) = real(name) else { return };
-    let Some(sandbox) = sandbox(&stage, name, Level::Walled).await else { return };
-    let (spec, gateway) = spec(&stage, vec![said("first"), shell_call("true"), said("second")]);
-    let turns = Prompts::new(&["go on, please"]);
-    let driven = drive_turns(&codex, &sandbox, spec, session(), turns, std::future::pending()).await;
-    assert_eq!(driven.end, End::Finished { summary: "second".to_owned() }, "{:?}", driven.told);
-    assert_eq!(driven.turns(), ["completed", "completed"]);
-    let begun: Vec<_> = driven.told.iter().filter(|a| matches!(a, Activity::TurnStarted { .. })).collect();
-    assert_eq!((begun.len(), gateway.asked().len()), (2, 3));
-    let input = gateway.asked()[1].body["input"].to_string();
-    assert!(input.contains("make it so") && input.contains("first") && input.contains("go on, please"));
-}
-
-#[tokio::test]
-async fn real_codex_goes_on_with_a_thread_after_it_was_killed() {
-    let stage = Stage::new();
-    let name = "real_codex_goes_on_with_a_thread_after_it_was_killed";
-    let Some(codex) = real(name) else { return };
-    let Some(sandbox) = sandbox(&stage, name, Level::Walled).await else { return };
-    let marker = format!("{}-sleep", stage.name);
-    let script = vec![
-        said("first"),
-        shell_call(&format!("exec -a {marker} sleep 1000")),
-        shell_call("touch made"),
-        said("resumed"),
-    ];
-    let (spec, gateway) = spec(&stage, script);
-    let first = {
-        let (told, mut inbox) = (std::sync::Mutex::new(None), spec.clone());
-        inbox.name.push_str("-killed");
-        let turns = Prompts::new(&["sleep"]);
-        let enough = until("its command runs", || alive(&marker));
-        let driven = drive_turns(&codex, &sandbox, inbox, session(), turns, enough).await;
-        *told.lock().unwrap() = driven.session().map(str::to_owned);
-        told.into_inner().unwrap()
-    };
-    let again = Session { prompt: "and now?".to_owned(), resume: first.clone(), ..session() };
-    let driven = drive(&codex, &sandbox, spec, again).await;
-    assert_eq!(driven.end, End::Finished { summary: "resumed".to_owned() }, "{:?}", driven.told);
-    assert_eq!((driven.session(), driven.noticed("resume_refused")), (first.as_deref(), false));
-    // With the walls of the first attempt, which a cold resume was seen to lose.
-    assert!(stage.path("workspace/made").exists(), "{:?}", driven.told);
-    let last = gateway.asked().last().unwrap().body.clone();
-    let input = last["input"].to_string();
-    assert!(input.contains("make it so") && input.contains("and now?"), "{input}");
-    assert!(last["tools"].to_string().contains("set_issue"), "its tools came back");
-    let usage = driven
-        .told
-        .iter()
-        .rev()
-        .find_map(|a| if let Activity::Usage { total } = a { Some(total.input) } else { None });
-    assert_eq!(usage, Some(200), "{:?}", driven.told);
-}
-
-#[tokio::test]
-async fn real_codex_begins_anew_when_it_does_not_know_the_thread() {
-    let stage = Stage::new();
-    let name = "real_codex_begins_anew_when_it_does_not_know_the_thread";
-    let Some(codex) = real(name) else { return };
-    let Some(sandbox) = sandbox(&stage, name, Level::Walled).await else { return };
-    let (spec, _gateway) = spec(&stage, vec![said("ok")]);
-    let lost = Session { resume: Some("01a1f825-06c1-7000-8000-000000000000".to_owned()), ..session() };
-    let driven = drive(&codex, &sandbox, spec, lost).await;
-    assert_eq!((driven.failure(), driven.noticed("resume_refused")), ("finished", true), "{:?}", driven.told);
-}
-
-/// A workflow's command, behind walls, with the workspace at its own path.
-async fn by_command(test: &str, command: &str, settings: serde_json::Value) -> Option<(Driven, Stage)> {
-    let stage = Stage::new();
-    let codex = real(test)?;
-    let program = codex.program()?.to_owned();
-    let sandbox = sandbox(&stage, test, Level::Walled).await?;
-    let bin = stage.path("bin");
-    std::fs::create_dir(&bin).unwrap();
-    std::os::unix::fs::symlink(&program, bin.join("codex")).unwrap();
-    let env = Env::fixed([("PATH", format!("{}:/usr/bin:/bin", bin.display()))]);
-    let (mut spec, _gateway) = spec(&stage, vec![shell_call("pwd > where; touch made"), said("ok")]);
-    spec.workspace_inside = Some(stage.path("workspace"));
-    spec.git_dir = None;
-    let codex = Codex::shell(&env, &command.replace("CODEX", program.to_str().unwrap()), vec![]);
-    Some((drive(&codex, &sandbox, spec, Session { settings, ..session() }).await, stage))
-}
-
-async fn starts(test: &str, command: &str, settings: serde_json::Value) {
-    let Some((driven, stage)) = by_command(test, command, settings).await else { return };
-    assert_eq!(driven.failure(), "finished", "{:?} {:?}", driven.end, driven.told);
-    let place = std::fs::read_to_string(stage.path("workspace/where")).unwrap_or_default();
-    assert_eq!(place.trim(), stage.path("workspace").to_str().unwrap(), "{:?}", driven.told);
-}
-
-#[tokio::test]
-async fn real_codex_is_started_by_a_workflows_command() {
-    let name = "real_codex_is_started_by_a_workflows_command";
-    starts(name, "codex app-server", json!({})).await;
-    starts(name, "cd . && FOO=1 CODEX --config 'model=\"fake-model\"' app-server", json!({})).await;
-}
-
-#[tokio::test]
-async fn a_sandbox_that_the_workflow_asks_for_works_within_our_walls() {
-    let settings = json!({"thread_sandbox": "workspace-write"});
-    starts("a_sandbox_that_the_workflow_asks_for_works_within_our_walls", "codex app-server", settings).await;
-}
-
-#[tokio::test]
-async fn secrets_are_gone_after_the_login_profile_and_a_missing_program_is_named() {
-    let stage = Stage::new();
-    let fake = stage.path("codex");
-    let script = FAKE.replace("BEHAVIOUR", "[[ -z $LINEAR_API_KEY && $FOO == 1 ]] && done_");
-    std::fs::write(&fake, script).unwrap();
-    std::fs::set_permissions(&fake, PermissionsExt::from_mode(0o755)).unwrap();
-    std::fs::write(stage.path("home/.bash_profile"), "export LINEAR_API_KEY=lin_1\n").unwrap();
-    let Some(sandbox) = sandbox(&stage, "secrets_are_gone", Level::Walled).await else { return };
-    let (spec, _gateway) = spec(&stage, Vec::new());
-    let env = Env::fixed([("PATH", "/usr/bin:/bin")]);
-    let codex = |command: &str| Codex::shell(&env, command, vec!["LINEAR_API_KEY".to_owned()]);
-    let mut session = session();
-    session.limits.stall = Duration::from_secs(3);
-    let command = format!("FOO=1 {}", fake.display());
-    let driven = drive(&codex(&command), &sandbox, spec.clone(), session.clone()).await;
-    assert_eq!(driven.failure(), "finished", "{:?}", driven.end);
-    assert_eq!(drive(&codex("no-such-codex"), &sandbox, spec, session).await.failure(), "agent_missing");
-}
-
 #[tokio::test]
 async fn a_child_in_a_session_of_its_own_dies_with_codex() {
     let stage = Stage::new();
@@ -297,7 +162,7 @@ async fn fake(behaviour: &str, change: impl Fn(&mut Session)) -> Driven {
     drive(&Codex::at(&program), &sandbox, spec, session).await
 }
 
-const FAKE: &str = r#"#!/bin/bash
+pub const FAKE: &str = r#"#!/bin/bash
 say() { printf '%s\n' "$1"; }
 done_() { say '{"method":"turn/completed","params":{"threadId":"T","turn":{"id":"U","status":"completed","items":[{"type":"agentMessage","text":"ok"}]}}}'; }
 behave() {

@@ -10,6 +10,9 @@
 mod builtin;
 mod claude;
 mod codex;
+mod codex_launch;
+mod codex_threads;
+mod command;
 mod contract;
 mod drive;
 mod gateway;

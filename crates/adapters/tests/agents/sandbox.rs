@@ -271,3 +271,36 @@ async fn when_the_daemon_is_killed_its_sandboxes_die() {
         until("its group is empty", || remove_group(&format!("{marker}-group"))).await;
     }
 }
+
+/// Symphony's agents work at the workspace's own path, which may be below the directory that is the inside's own.
+#[tokio::test]
+async fn the_workspace_and_the_home_can_be_at_their_own_paths() {
+    let stage = Stage::new();
+    let name = "the_workspace_and_the_home_can_be_at_their_own_paths";
+    let Some(sandbox) = sandbox(&stage, name, Level::Walled).await else { return };
+    let tree = tempfile::tempdir().unwrap();
+    let mut spec = stage.spec("pwd; echo $HOME; touch made $HOME/made; echo x >/tmp/other && cat /named");
+    spec.workspace_tree = tree.path().to_owned();
+    spec.workspace_inside = Some(tree.path().to_owned());
+    spec.home_inside = Some(stage.path("home"));
+    spec.git_dir = None;
+    spec.links = vec![("/named".into(), tree.path().join("file"))];
+    write(&tree.path().join("file"), "linked\n");
+    let ran = run(&sandbox, &spec).await;
+    let expect = format!("{}\n{}\nlinked\n", tree.path().display(), stage.path("home").display());
+    assert_eq!(ran.out, expect, "{}", ran.err);
+    assert!(tree.path().join("made").exists() && stage.path("home/made").exists());
+    assert!(!std::env::temp_dir().join("other").exists());
+}
+
+#[tokio::test]
+async fn nothing_is_placed_over_the_system() {
+    let stage = Stage::new();
+    let name = "nothing_is_placed_over_the_system";
+    let Some(sandbox) = sandbox(&stage, name, Level::Walled).await else { return };
+    for place in ["/usr/share/x", "/etc", "/", "/proc/1", "/run/seawall", "relative", "/x/../usr"] {
+        let mut spec = stage.spec("true");
+        spec.workspace_inside = Some(place.into());
+        assert!(sandbox.spawn(&spec).await.is_err(), "{place}");
+    }
+}

@@ -46,7 +46,7 @@ impl Recorder {
     /// Records until the agent is gone. An error means the attempt must not count, whatever the agent says.
     pub(super) async fn record(self, mut seen: mpsc::Receiver<Activity>) -> Result<(), Failure> {
         let (stamped, waiting) = mpsc::channel(QUEUE);
-        let (engine, telemetry) = (self.engine.clone(), self.telemetry.clone());
+        let (engine, telemetry, run) = (self.engine.clone(), self.telemetry.clone(), self.run.clone());
         // Stamped as it comes, not when the store has time for it: a trace is told by these instants.
         let stamping = async move {
             while let Some(activity) = seen.recv().await {
@@ -55,7 +55,12 @@ impl Recorder {
                     *engine.0.rate_limits.lock().unwrap_or_else(PoisonError::into_inner) =
                         Some(limits.clone());
                 }
-                telemetry.lock().unwrap_or_else(PoisonError::into_inner).note(&activity, now);
+                let session = {
+                    let mut telemetry = telemetry.lock().unwrap_or_else(PoisonError::into_inner);
+                    telemetry.note(&activity, now);
+                    telemetry.session()
+                };
+                log_turn(&run, session.as_deref(), &activity);
                 if stamped.send((now, activity)).await.is_err() {
                     return;
                 }
@@ -161,6 +166,32 @@ impl Recorder {
             // The log of an agent's doings is for people; losing a line must not cost the attempt.
             tracing::warn!(run = %self.run.id, error = base::error::chain(&error), "activity not recorded");
         }
+    }
+}
+
+/// The beginning and end of a turn, by the session's own name (Symphony 13.1).
+fn log_turn(run: &Run, session_id: Option<&str>, activity: &Activity) {
+    let (issue_id, issue_identifier) = (&run.issue.id, &run.issue.identifier);
+    match activity {
+        Activity::TurnStarted { n, .. } => {
+            tracing::info!(%issue_id, issue_identifier, session_id, run = %run.id, turn = n, "turn started");
+        }
+        Activity::TurnEnded { n, status } => {
+            tracing::info!(%issue_id, issue_identifier, session_id, run = %run.id, turn = n, outcome = status, "turn ended");
+        }
+        Activity::Spawned { .. }
+        | Activity::Started { .. }
+        | Activity::RateLimits { .. }
+        | Activity::Noticed { .. }
+        | Activity::Turn { .. }
+        | Activity::Said { .. }
+        | Activity::Ran { .. }
+        | Activity::Edited { .. }
+        | Activity::ToolCalled { .. }
+        | Activity::Usage { .. }
+        | Activity::Retrying { .. }
+        | Activity::Declined { .. }
+        | Activity::Garbage { .. } => {}
     }
 }
 

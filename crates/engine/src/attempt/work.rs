@@ -30,13 +30,13 @@ pub(super) async fn workspace(
     handoff: &Handoff,
     secrets: &[String],
 ) -> Result<PathBuf, Failure> {
-    let (root, identifier) = (handoff.root.clone(), run.issue.identifier.clone());
+    let (root, identifier) = (engine.0.setup.root(&handoff.root), run.issue.identifier.clone());
     let ready = blocking(move || root.ensure(&identifier)).await?;
     if ready.is_new
         && let Err(failure) = create(engine, run, handoff, secrets, &ready).await
     {
         // The next attempt begins with an empty folder, and runs the hook again.
-        let (root, path) = (handoff.root.clone(), ready.path.clone());
+        let (root, path) = (engine.0.setup.root(&handoff.root), ready.path.clone());
         if let Err(error) = blocking(move || root.remove(&path)).await {
             tracing::warn!(run = %run.id, %error, "a workspace that could not be prepared was not removed");
         }
@@ -62,7 +62,7 @@ async fn create(
     // From here on the agent may write in it, and so may the hooks that run as the agents' user.
     let given = engine.0.sandbox.hand_over(&ready.path).await;
     given.map_err(|e| Failure::new(FailureKind::Workspace, base::error::chain(&e)))?;
-    let (root, identifier) = (handoff.root.clone(), run.issue.identifier.clone());
+    let (root, identifier) = (engine.0.setup.root(&handoff.root), run.issue.identifier.clone());
     blocking(move || root.created(&identifier)).await
 }
 

@@ -4,7 +4,6 @@ use super::{Answer, Later};
 use crate::Engine;
 use crate::attempt::work;
 use crate::failure::forge_failure;
-use adapters::workspace::Root;
 use domain::failure::{Failure, FailureKind};
 use domain::fleet::Delivery;
 use domain::run::{Outcome, Purpose, Run};
@@ -57,7 +56,7 @@ impl Engine {
         let Some(source) = registered.source(&run.issue.project) else { return Ok(()) };
         let Some(handoff) = source.handoff.clone() else { return Ok(()) };
         // Where it was made is where it is removed, also when the configured root is another one by now.
-        let root = path.parent().map_or_else(|| handoff.root.clone(), Root::new);
+        let root = self.0.setup.root(path.parent().unwrap_or(&handoff.root));
         let workspace_error = |error: adapters::workspace::Error| {
             Failure::new(FailureKind::Workspace, base::error::chain(&error))
         };

@@ -4,7 +4,6 @@ use super::agents::{Agents, Says};
 use super::environment::inject;
 use super::problem::Problem;
 use super::projects::Projects;
-use adapters::workspace::Root;
 use base::env::Env;
 use domain::change::Landing;
 use domain::fleet::{Agent, Delivery};
@@ -262,7 +261,7 @@ impl Reading<'_> {
             || self.said("/codex/model").is_some()
             || command.as_deref().is_none_or(|command| !command.contains("model"));
         Handoff {
-            root: Root::new(root.unwrap_or_else(|| std::env::temp_dir().join(WORKSPACES))),
+            root: root.unwrap_or_else(|| std::env::temp_dir().join(WORKSPACES)),
             hooks: settings.hooks.clone(),
             max_turns: settings.agent.max_turns,
             settings: settings.codex.clone(),

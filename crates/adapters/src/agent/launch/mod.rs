@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_program_of_a_package_needs_the_package_and_no_more() {
-        check("/home/u/bin/fake", "/home/u/bin/fake");
+        check("/x/bin/fake", "/x/bin/fake");
         check("/x/node_modules/@openai/codex/bin/codex.js", "/x/node_modules/@openai/codex");
         check("/x/node_modules/tool/cli.js", "/x/node_modules/tool");
         check("/x/node_modules/.bin/tool", "/x/node_modules/.bin/tool");

@@ -188,3 +188,102 @@ impl Seen<'_> {
 pub(in crate::agent) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn program(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn spec(root: &Path) -> Spec {
+        Spec {
+            name: "x".to_owned(),
+            workspace_tree: root.join("workspace"),
+            workspace_inside: None,
+            git_dir: None,
+            read_only: Vec::new(),
+            links: Vec::new(),
+            home: root.join("home"),
+            home_inside: None,
+            gateway_socket: root.join("socket"),
+            env: Vec::new(),
+            program: Vec::new(),
+            limits: crate::sandbox::Limits::default(),
+            hide: vec![root.join("state")],
+            read_only_workspace: false,
+            nested_walls: false,
+        }
+    }
+
+    /// (what is mounted, what is linked), relative to `root`.
+    fn shown(root: &Path, command: &str) -> (Vec<String>, Vec<String>) {
+        let env = Env::fixed([("PATH", format!("{}:/usr/bin:/bin", root.join("bin").display()))]);
+        let mut spec = spec(root);
+        let inside = Inside::of(&spec, true, Path::new("/launcher"));
+        Shell::new(&env, command, vec![]).prepare(true, &mut spec, &inside, "");
+        let short = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+        let mounts = spec.read_only.iter().map(|(host, inside)| {
+            assert_eq!(host, inside);
+            short(host)
+        });
+        let links = spec.links.iter().map(|(name, target)| format!("{} -> {}", short(name), short(target)));
+        (mounts.collect(), links.collect())
+    }
+
+    #[test]
+    fn what_a_command_names_is_shown_at_its_own_path_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        program(&root.join("bin/tool"), "#!/bin/sh\n");
+        program(&root.join("own/fake"), "#!/usr/bin/env tool\n");
+        program(&root.join("state/secret"), "");
+        let at = |name: &str| root.join(name).display().to_string();
+        let list = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let tool = list(&["/opt/seawall/bin/tool -> bin/tool"]);
+        assert_eq!(shown(&root, "A=1 tool x && ls"), (list(&["bin/tool"]), tool.clone()));
+        assert_eq!(
+            shown(&root, &format!("python3 {}", at("own/fake"))),
+            (list(&["own/fake", "bin/tool"]), tool)
+        );
+        assert_eq!(shown(&root, &format!("cat {} /usr/bin/env", at("state/secret"))), (vec![], vec![]));
+        assert_eq!(shown(&root, &format!("cat {}", at("own"))), (vec![], vec![]));
+    }
+
+    #[test]
+    fn the_npm_wrapper_of_codex_leads_to_the_native_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let wrapper = root.join("node_modules/@openai/codex/bin/codex.js");
+        program(&wrapper, "#!/usr/bin/env node\n");
+        let vendor = format!("node_modules/@openai/codex-linux-x64/vendor/{}-x", std::env::consts::ARCH);
+        program(&root.join(&vendor).join("bin/codex"), "\x7fELF...");
+        program(&root.join(&vendor).join("codex-package.json"), "{}");
+        std::fs::create_dir(root.join("bin")).unwrap();
+        symlink(&wrapper, root.join("bin/codex")).unwrap();
+        let (mounts, links) = shown(&root, "codex app-server");
+        assert_eq!(mounts, std::slice::from_ref(&vendor));
+        assert_eq!(links, [format!("/opt/seawall/bin/codex -> {vendor}/bin/codex")]);
+        let by_path = format!("{} app-server", root.join("bin/codex").display());
+        assert_eq!(shown(&root, &by_path).1, [format!("bin/codex -> {vendor}/bin/codex")]);
+    }
+
+    #[test]
+    fn secrets_are_unset_and_the_command_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spec = spec(dir.path());
+        spec.env.push(("PATH".to_owned(), format!("/x y:{DEFAULT_PATH}")));
+        let inside = Inside::of(&spec, true, Path::new("/launcher"));
+        let secrets = ["LINEAR_API_KEY", "a; rm", ""].map(str::to_owned).to_vec();
+        let shell = Shell::new(&Env::fixed([("PATH", "/usr/bin")]), "a 'b' && c # d", secrets);
+        let words = shell.prepare(true, &mut spec, &inside, "first");
+        assert_eq!(words[..2], ["bash", "-lc"]);
+        let script = "unset -v LINEAR_API_KEY\nexport PATH='/x y':\"$PATH\"\nfirst\na 'b' && c # d";
+        assert_eq!(words[2], script);
+    }
+}

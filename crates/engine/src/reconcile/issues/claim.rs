@@ -34,14 +34,16 @@ impl Board {
         let live = engine.0.store.live(&self.project).await?.all;
         let free = round.project.slots.saturating_sub(live);
         engine.0.shares.set_ready(&self.project, self.ready(&round).min(free));
-        let mut full = live + round.owed >= round.project.slots;
+        let slots = round.project.slots;
+        // What stands against every further issue; told of each, unless it has a reason of its own.
+        let mut full = (live + round.owed >= slots).then_some(Refusal::NoSlot { slots });
         for issue in &self.issues {
             if round.project.states.standing(&issue.state) != Standing::Active {
                 continue;
             }
             let refusal = match (round.claimed.get(&issue.id), self.refused.as_ref()) {
                 (Some(&run), _) => Some(Refusal::Claimed { run: run.clone() }),
-                (None, known) if full => Some(round.refused_when_full(known, &issue.id)),
+                (None, known) if full.is_some() => own_reason(known, &issue.id).or_else(|| full.clone()),
                 (None, _) => match self.try_issue(engine, &round, issue).await {
                     Ok(refusal) => refusal,
                     // One issue that cannot be claimed keeps no other from it.
@@ -52,7 +54,7 @@ impl Board {
                     }
                 },
             };
-            full = full || refusal.as_ref().is_some_and(is_full);
+            full = full.or_else(|| refusal.clone().filter(is_full));
             if let Some(refusal) = refusal {
                 refusals.insert(issue.id.clone(), refusal);
             }
@@ -192,12 +194,9 @@ struct Round<'a> {
     owed: u32,
 }
 
-impl Round<'_> {
-    /// What is said of an issue while all slots are taken: what was known to stand against it, if a slot would not help.
-    fn refused_when_full(&self, known: Option<&BTreeMap<IssueId, Refusal>>, issue: &IssueId) -> Refusal {
-        let known = known.and_then(|known| known.get(issue)).filter(|refusal| !refusal.passes());
-        known.cloned().unwrap_or(Refusal::NoSlot { slots: self.project.slots })
-    }
+/// What was known to stand against an issue, if a slot would not help.
+fn own_reason(known: Option<&BTreeMap<IssueId, Refusal>>, issue: &IssueId) -> Option<Refusal> {
+    known.and_then(|known| known.get(issue)).filter(|refusal| !refusal.passes()).cloned()
 }
 
 /// The issues of `project` that an author is at.

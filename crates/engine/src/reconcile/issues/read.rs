@@ -31,7 +31,7 @@ impl Board {
         let listing = source.tracker.fetch_by_states(&project.states.active).await;
         // What is worked on is looked after also while the candidates cannot be read.
         let listed = listing.as_ref().map_or(&[][..], |listing| listing.issues.as_slice());
-        let asked = self.not_listed(engine, project, listed).await;
+        let asked = self.to_be_asked(engine, project, listed).await;
         let refreshed = source.tracker.fetch_by_ids(&asked).await;
         let problems = listing.as_ref().map_or(&[][..], |listing| listing.problems.as_slice());
         let told = refreshed.as_ref().err().map(|error| base::error::chain(error));
@@ -67,15 +67,18 @@ impl Board {
     }
 
     /// What was active when it was seen last, or is being worked on, and is not among `listed`: it left, and where to
-    /// is to be asked.
-    async fn not_listed(&self, engine: &Engine, project: &Project, listed: &[Issue]) -> Vec<IssueId> {
+    /// is to be asked. What is handed off is asked for in any case (8.5, part B).
+    async fn to_be_asked(&self, engine: &Engine, project: &Project, listed: &[Issue]) -> Vec<IssueId> {
         let listed: HashSet<&IssueId> = listed.iter().map(|issue| &issue.id).collect();
         let seen = engine.0.store.issue_states(&self.project).await.unwrap_or_default();
         let active = seen.into_iter().filter(|(_, state)| project.states.standing(state) == Standing::Active);
         let open = engine.open_runs().await.unwrap_or_default().into_iter().map(|stored| stored.run);
-        let ours = open.filter(|run| self.is_ours(run)).map(|run| run.issue.id);
-        let asked: BTreeSet<IssueId> = active.map(|(id, _)| id).chain(ours).collect();
-        asked.into_iter().filter(|id| !listed.contains(id)).collect()
+        let ours: Vec<Run> = open.filter(|run| self.is_ours(run)).collect();
+        let handed_off =
+            ours.iter().filter(|run| run.delivery == Delivery::Handoff).map(|run| run.issue.id.clone());
+        let worked_on = ours.iter().map(|run| run.issue.id.clone());
+        let left = active.map(|(id, _)| id).chain(worked_on).filter(|id| !listed.contains(id));
+        handed_off.chain(left).collect::<BTreeSet<IssueId>>().into_iter().collect()
     }
 
     async fn remember(&self, engine: &Engine, left: &[Issue], gone: &[IssueId], observed_at: Timestamp) {

@@ -34,7 +34,7 @@ impl Board {
         let open = engine.open_runs().await.unwrap_or_default();
         let worked_on: HashSet<_> = open.iter().map(|stored| &stored.run.issue.id).collect();
         for issue in over.iter().filter(|issue| !worked_on.contains(&issue.id)) {
-            let path = handoff.root.path_of(&issue.identifier);
+            let path = engine.0.setup.root(&handoff.root).path_of(&issue.identifier);
             if path.symlink_metadata().is_ok() {
                 let run = self.nobody(issue, project.team.clone(), engine);
                 if let Err(failure) = engine.remove_workspace(&run, &path).await {

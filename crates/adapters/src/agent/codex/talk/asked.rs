@@ -105,9 +105,11 @@ fn subject(method: &str, params: &Value) -> String {
     match &params["command"] {
         Value::String(command) => command.clone(),
         Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
-        _ => params["fileChanges"].as_object().map_or_else(
-            || method.to_owned(),
-            |files| files.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
-        ),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            params["fileChanges"].as_object().map_or_else(
+                || method.to_owned(),
+                |files| files.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+            )
+        }
     }
 }

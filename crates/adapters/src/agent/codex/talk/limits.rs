@@ -17,7 +17,8 @@ fn look(value: &Value, depth: u32) -> Option<&Value> {
     match value {
         Value::Object(object) => {
             let named = NAMES.iter().any(|key| object.contains_key(*key));
-            if named && WINDOWS.iter().any(|key| object.contains_key(*key)) {
+            // A provider that tells nothing is told of with nulls.
+            if named && WINDOWS.iter().any(|key| object.get(*key).is_some_and(|window| !window.is_null())) {
                 return Some(value);
             }
             object.values().find_map(|value| look(value, below))
@@ -40,5 +41,6 @@ mod tests {
         assert_eq!(find(&json!({"msg": [{"info": {"rate_limits": limits}}]})), Some(&limits));
         assert_eq!(find(&json!({"limitId": "codex"})), None);
         assert_eq!(find(&json!({"primary": {}})), None);
+        assert_eq!(find(&json!({"limitId": "codex", "primary": null, "credits": null})), None);
     }
 }

@@ -91,9 +91,9 @@ impl Dialogue for Talk {
             (Some(method), Some(id)) => self.asked(method, id, params),
             (Some(method), None) => self.told(method, &params),
             (None, Some(id)) => self.answered(&id, &message),
+            // A line that means nothing ends no session; a session of nothing else ends by its silence.
             (None, None) => {
-                let text = "codex sent an object that is neither request, answer nor notification";
-                vec![Step::Fail(protocol(text))]
+                vec![noticed("malformed", "an object that is neither request, answer nor notification")]
             }
         }
     }

@@ -169,10 +169,9 @@ fn used(talk: &mut Talk, input: u64) -> Option<&'static str> {
     let usage = json!({"total": {"inputTokens": input}, "last": {"inputTokens": 1}});
     let params = json!({"threadId": "T", "tokenUsage": usage});
     let steps = talk.hear(json!({"method": "thread/tokenUsage/updated", "params": params}));
-    steps.iter().find_map(|step| match step {
-        Step::Fail(failure) => Some(failure.kind.name()),
-        _ => None,
-    })
+    steps
+        .iter()
+        .find_map(|step| if let Step::Fail(failure) = step { Some(failure.kind.name()) } else { None })
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::asked::{asks_a_person, question};
 use super::failed::{error_text, failure};
-use super::{Talk, limits};
+use super::{Talk, limits, usage};
 use crate::agent::Activity;
 use crate::agent::conversation::protocol;
 use crate::agent::dialogue::{Step, noticed, tail_of};
@@ -32,11 +32,7 @@ impl Talk {
                 Vec::new()
             }
             "item/completed" => self.item(&params["item"], ours),
-            "thread/tokenUsage/updated" if ours => {
-                let (told, within) = self.counted.update(&params["tokenUsage"]);
-                let steps = told.into_iter().map(Step::Tell);
-                steps.chain(within.err().map(Step::Fail)).collect()
-            }
+            "thread/tokenUsage/updated" if ours => self.counted(&params["tokenUsage"]),
             "error" if params["willRetry"] == true => {
                 vec![Step::Tell(Activity::Retrying { why: error_text(&params["error"]) })]
             }
@@ -51,9 +47,17 @@ impl Talk {
             other if other.starts_with("item/") => Vec::new(),
             _ => {
                 let found = limits::find(params).cloned();
-                found.map(|limits| Step::Tell(Activity::RateLimits { limits })).into_iter().collect()
+                let limits = found.map(|limits| Step::Tell(Activity::RateLimits { limits }));
+                let counted = usage::wrapped(params).map(|usage| self.counted(&usage)).unwrap_or_default();
+                limits.into_iter().chain(counted).collect()
             }
         }
+    }
+
+    fn counted(&mut self, usage: &Value) -> Vec<Step> {
+        let (told, within) = self.counted.update(usage);
+        let steps = told.into_iter().map(Step::Tell);
+        steps.chain(within.err().map(Step::Fail)).collect()
     }
 
     fn item(&mut self, item: &Value, ours: bool) -> Vec<Step> {

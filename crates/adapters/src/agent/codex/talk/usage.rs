@@ -5,7 +5,7 @@
 
 use domain::call::Usage;
 use domain::failure::{Failure, FailureKind};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::agent::Activity;
 
@@ -62,6 +62,21 @@ impl Counted {
         }
         (told, Ok(()))
     }
+}
+
+/// The totals that older versions wrap in a `token_count` event, in the form of today's. What one request alone used
+/// (`last_token_usage`) is not among them.
+pub(super) fn wrapped(params: &Value) -> Option<Value> {
+    let event = if params["msg"].is_object() { &params["msg"] } else { params };
+    let total = &event["info"]["total_token_usage"];
+    total.is_object().then(|| {
+        json!({"total": {
+            "inputTokens": total["input_tokens"],
+            "cachedInputTokens": total["cached_input_tokens"],
+            "outputTokens": total["output_tokens"],
+            "reasoningOutputTokens": total["reasoning_output_tokens"],
+        }})
+    })
 }
 
 fn read(total: &Value) -> Usage {
