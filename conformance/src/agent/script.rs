@@ -80,6 +80,8 @@ pub(crate) enum Action {
     Fail(String),
     /// The turn ends with status `interrupted`.
     Interrupted,
+    /// The turn is over and nothing is said about it, because a raw line has said so.
+    Over,
     /// The process ends with this code, without a word.
     Exit(i32),
     /// Nothing more is said.

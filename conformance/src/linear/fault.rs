@@ -48,7 +48,7 @@ pub(crate) enum Wrong {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    /// The kind of request that is counted; the change is in force when that request is answered.
+    /// The kind of request that is counted, `*` for all; the change is in force when that request is answered.
     #[serde(default)]
     pub(crate) after: Option<String>,
     #[serde(default)]

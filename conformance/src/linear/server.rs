@@ -212,8 +212,10 @@ impl Inside {
     /// Makes the changes that are due, each once.
     fn settle(&mut self, now_ms: u64) {
         let asked = std::mem::take(&mut self.asked);
-        let count =
-            |change: &Change| change.after.as_deref().and_then(|kind| asked.get(kind)).copied().unwrap_or(0);
+        let count = |change: &Change| match change.after.as_deref() {
+            Some("*") => asked.values().sum(),
+            kind => kind.and_then(|kind| asked.get(kind)).copied().unwrap_or(0),
+        };
         let (due, later): (Vec<Change>, Vec<Change>) = std::mem::take(&mut self.changes)
             .into_iter()
             .partition(|change| change.due(count(change), now_ms));

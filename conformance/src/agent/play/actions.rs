@@ -20,6 +20,7 @@ impl Player {
             Action::Complete => self.end_turn("completed", Value::Null),
             Action::Fail(message) => self.end_turn("failed", protocol::failure(message)),
             Action::Interrupted => self.end_turn("interrupted", Value::Null),
+            Action::Over => self.turn = None,
             Action::Exit(code) => self.leave = Some(*code),
             Action::Hang => self.wait(None, |_| false),
             Action::Say(text) => self.say(text),
@@ -31,7 +32,8 @@ impl Player {
             Action::Pieces(pieces) => {
                 for piece in pieces {
                     self.raw(&self.filled(piece));
-                    self.wait(Some(BETWEEN_PIECES), |_| false);
+                    // Nobody is answered meanwhile: an answer would stand in the middle of the line.
+                    std::thread::sleep(BETWEEN_PIECES);
                 }
                 self.raw("\n");
             }

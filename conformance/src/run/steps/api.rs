@@ -73,8 +73,9 @@ pub(super) async fn folders(world: &mut World, step: &Folders) -> Result<(), Fai
     wait(world, within, async |_| {
         let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
         let folders = entries.filter(|entry| entry.path().is_dir());
-        let mut names: Vec<String> =
-            folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let names = folders.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        // A hidden folder is the implementation's own affair.
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
         names.sort();
         let wanted = format!("folders of {} like {:?}", step.path, step.like);
         if assigned(&names, &step.like) { Ok(()) } else { Err(Failure::new(wanted, format!("{names:?}"))) }
