@@ -148,7 +148,7 @@ impl Bench<'_> {
                     tracker: source.tracker.clone(),
                     max_turns: handoff.max_turns,
                 }),
-                session: handed_off(prepared.session.clone(), run, &handoff),
+                session: handed_off(prepared.session.clone(), prepared.driver, run, &handoff),
                 shell: handoff.command.clone(),
                 secrets: after.secrets.clone(),
                 after: Some(after),
@@ -194,7 +194,7 @@ impl Bench<'_> {
 }
 
 /// The session as the workflow of a handed-off run has it.
-fn handed_off(session: Session, run: &Run, handoff: &Handoff) -> Session {
+fn handed_off(session: Session, driver: Driver, run: &Run, handoff: &Handoff) -> Session {
     let resume =
         run.thread.as_ref().filter(|thread| thread.agent == run.agent).map(|thread| thread.id.clone());
     let millis = |span: Millis| Duration::from_millis(span.0);
@@ -205,7 +205,11 @@ fn handed_off(session: Session, run: &Run, handoff: &Handoff) -> Session {
         limits: SessionLimits {
             // Budgets bound the requests; turns are counted by the host.
             max_turns: 0,
-            read: millis(handoff.read_timeout),
+            // `codex.read_timeout_ms` is what its writer gave Codex; another agent may take longer to start.
+            read: match driver {
+                Driver::Codex => millis(handoff.read_timeout),
+                _ => session.limits.read,
+            },
             turn: millis(handoff.turn_timeout),
             stall: handoff.stall_timeout.map_or(NEVER, millis),
             ..session.limits
