@@ -208,7 +208,7 @@ fn handed_off(session: Session, driver: Driver, run: &Run, handoff: &Handoff) ->
             // `codex.read_timeout_ms` is what its writer gave Codex; another agent may take longer to start.
             read: match driver {
                 Driver::Codex => millis(handoff.read_timeout),
-                _ => session.limits.read,
+                Driver::Builtin | Driver::Claude | Driver::Command => session.limits.read,
             },
             turn: millis(handoff.turn_timeout),
             stall: handoff.stall_timeout.map_or(NEVER, millis),

@@ -83,12 +83,10 @@ const MEND: &str = "see docs/trackers for what each kind needs";
 
 fn told(front: &Front, error: &adapters::tracker::Error) -> Box<Problem> {
     let about = Problem::of_file(&front.file, "", "");
-    Box::new(match error {
-        adapters::tracker::Error::Config { category, key, what, mend } => {
-            about.saying(key, format!("{}: `{key}` {what}", category.name()), mend.clone())
-        }
-        other => about.saying("tracker", other.to_string(), MEND),
-    })
+    let adapters::tracker::Error::Config { category, key, what, mend } = error else {
+        return Box::new(about.saying("tracker", error.to_string(), MEND));
+    };
+    Box::new(about.saying(key, format!("{}: `{key}` {what}", category.name()), mend.clone()))
 }
 
 fn open(
