@@ -118,7 +118,12 @@ async fn every_operation_that_changes_something_leaves_a_record_of_who_and_why()
         };
         assert!(told.is_some_and(|(actor, at)| !actor.is_empty() && at.0.0 > 0), "{path}: {view:?}");
     }
-    let ended = daemon.ended_run("LOOP-1").await;
+    // This run, and not the latest: what is lifted may be claimed anew.
+    let over = async |client: &wire::Client| {
+        let detail = client.run(run.summary.id.as_str()).await.ok()?;
+        (detail.summary.phase == "ended").then_some(detail)
+    };
+    let ended = daemon.until("the stopped run to end", over).await;
     let last = ended.timeline.iter().find(|event| event.kind == "ended").unwrap();
     assert!(last.line.contains("stopped by order"), "the run's own record says so: {}", last.line);
 }

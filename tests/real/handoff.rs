@@ -103,6 +103,12 @@ async fn is_resumed_after_kill_9(real: Real) {
     let mut daemon = Daemon::start(&shop).await;
     let id = at_work(&daemon).await;
     let before = daemon.until("its thread", async |_| sessions(&daemon).pop()).await;
+    // An agent writes its thread down as it goes; one that was killed before it did is begun anew.
+    daemon
+        .until("a thread that has a past", async |client| {
+            (client.run(&id).await.ok()?.summary.spend.calls > 2).then_some(())
+        })
+        .await;
     daemon.kill9();
     drop(daemon);
     let daemon = Daemon::start(&shop).await;

@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// How many cases run at the same time
     #[arg(long, value_name = "N", default_value_t = 4)]
     jobs: usize,
+    /// Run each case that failed beside others once more, alone: what fails then failed for no want of a machine
+    #[arg(long)]
+    again: bool,
     /// Keep the folders of cases that failed
     #[arg(long)]
     keep: bool,
@@ -89,7 +92,15 @@ fn perform(args: &Args, cases: Vec<Case>, target: Target, options: Options) -> E
     };
     let name = target.name.clone();
     // One thread plays the steps of all cases, which mostly wait; trackers are served beside it.
-    let reports = LocalSet::new().block_on(&runtime, all(cases, target, options, args.jobs));
+    let played = async {
+        let shared = Arc::new((cases, target, options));
+        let mut reports = all(&shared, args.jobs).await;
+        if args.again && args.jobs > 1 {
+            failed_again_alone(&shared, &mut reports).await;
+        }
+        reports
+    };
+    let reports = LocalSet::new().block_on(&runtime, played);
     let to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if let Some(path) = &args.json {
         let text = report::json(&name, &reports);
@@ -108,13 +119,12 @@ fn perform(args: &Args, cases: Vec<Case>, target: Target, options: Options) -> E
 }
 
 /// All of them, so many at a time, in the order of the list.
-async fn all(cases: Vec<Case>, target: Target, options: Options, jobs: usize) -> Vec<Report> {
+async fn all(shared: &Arc<(Vec<Case>, Target, Options)>, jobs: usize) -> Vec<Report> {
     let next = Arc::new(AtomicUsize::new(0));
-    let count = cases.len();
-    let shared = Arc::new((cases, target, options));
+    let count = shared.0.len();
     let mut workers = JoinSet::new();
     for _ in 0..jobs.min(count) {
-        let (shared, next) = (Arc::clone(&shared), Arc::clone(&next));
+        let (shared, next) = (Arc::clone(shared), Arc::clone(&next));
         workers.spawn_local(async move {
             let mut done = vec![];
             loop {
@@ -131,6 +141,19 @@ async fn all(cases: Vec<Case>, target: Target, options: Options, jobs: usize) ->
     let mut reports: Vec<(usize, Report)> = workers.join_all().await.into_iter().flatten().collect();
     reports.sort_by_key(|(at, _)| *at);
     reports.into_iter().map(|(_, report)| report).collect()
+}
+
+/// Those that failed, one after the other; the second answer is the one that counts, and that there was a first is said.
+async fn failed_again_alone(shared: &Arc<(Vec<Case>, Target, Options)>, reports: &mut [Report]) {
+    let (cases, target, options) = &**shared;
+    let failed = |report: &&mut Report| matches!(report.outcome, Outcome::Failed(_));
+    for report in reports.iter_mut().filter(failed) {
+        let Some(case) = cases.iter().find(|case| case.name == report.name) else { continue };
+        *report = run::run(case, target, options).await;
+        let how = if matches!(report.outcome, Outcome::Failed(_)) { "fails" } else { "does not fail" };
+        // Progress, as above.
+        let _ = writeln!(std::io::stderr(), "again: {} {how} alone", report.name);
+    }
 }
 
 #[cfg(test)]

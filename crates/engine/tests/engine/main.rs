@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails ends the test")]
 
+mod fenced;
 mod gave_up;
 mod lease;
 mod slots;

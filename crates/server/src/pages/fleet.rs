@@ -1,10 +1,12 @@
 //! `/`: how things stand, in one sentence, then in one page.
 
 use axum::extract::State;
-use domain::Timestamp;
 use domain::containment::Containment;
 use domain::run::{Purpose, Refusal};
+use domain::{ProjectName, Timestamp};
 use maud::{Markup, html};
+use std::collections::BTreeMap;
+use store::pause::Pause;
 use wire::{RunState, RunSummary};
 
 use super::layout::{Here, Page};
@@ -27,6 +29,7 @@ struct View {
     ended: Vec<RunSummary>,
     more_ended: bool,
     stopped: Vec<Containment>,
+    paused: BTreeMap<ProjectName, Pause>,
     decisions: Vec<DecisionRow>,
     broken: Vec<Part>,
     spent: Spent,
@@ -64,6 +67,7 @@ async fn read(app: &App) -> Result<View, crate::error::ApiError> {
         ended: ended.items,
         more_ended: ended.next.is_some(),
         stopped,
+        paused: records.pauses().await?,
         decisions: worth_showing(records.decisions().await?),
         broken: readiness.into_iter().filter(|part| part.state.is_err()).collect(),
         spent: records.spent_by_runs_since(now.day_start(), load::MAX_SCAN).await?,
@@ -124,6 +128,13 @@ fn sentence(view: &View) -> String {
     if waiting > 0 {
         parts.push(format!("{waiting} waiting"));
     }
+    let blocked = view.open.iter().filter(|r| r.phase == "blocked").count();
+    if blocked > 0 {
+        parts.push(format!("{blocked} waiting for a person"));
+    }
+    if !view.paused.is_empty() {
+        parts.push(format!("{} paused", words::plural(view.paused.len(), "project")));
+    }
     parts.push(match view.stopped.len() {
         0 => "nothing stopped".to_owned(),
         n => format!("{} stopped", words::plural(n, "scope")),
@@ -154,6 +165,7 @@ fn body(view: &View, sentence: &str) -> Markup {
         }
         (problems(&view.broken))
         (stopped(&view.stopped, view.now))
+        (paused(&view.paused, view.now))
         (section("At work", "at-work", &work, view.now, "No agent is at work. Runs start when a tracker shows an issue in an active state."))
         @if !wait.is_empty() { (section("Waiting", "waiting", &wait, view.now, "")) }
         (why_not(&view.decisions, view.now))
@@ -202,6 +214,19 @@ fn stopped(containments: &[Containment], now: Timestamp) -> Markup {
                         }
                     } }
                 } }
+            }
+        }
+    }
+}
+
+/// Nothing of it was stopped, so this is a notice and no alarm.
+fn paused(pauses: &BTreeMap<ProjectName, Pause>, now: Timestamp) -> Markup {
+    html! {
+        @for (project, pause) in pauses {
+            div.notice role="status" id={ "pause-" (project) } {
+                b { (project) " starts no work: " }
+                (pause.reason) " (" (pause.actor) ", " (words::ago(pause.at.into(), now)) "). "
+                code { "seawall resume " (project) }
             }
         }
     }

@@ -52,6 +52,7 @@ pub fn standing(run: &RunSummary) -> Markup {
         Some("failed") => (Tone::Bad, "failed"),
         Some("stopped") => (Tone::Bad, "stopped"),
         Some("cancelled") => (Tone::Calm, "cancelled"),
+        Some("released") => (Tone::Calm, "released"),
         Some(_) => (Tone::Calm, "ended"),
         None => match run.phase.as_str() {
             "starting" => (Tone::Work, "starting"),
@@ -60,6 +61,7 @@ pub fn standing(run: &RunSummary) -> Markup {
             "landing" => (Tone::Work, "landing"),
             "in_review" => (Tone::Wait, "in review"),
             "waiting" => (Tone::Wait, "waiting"),
+            "blocked" => (Tone::Wait, "needs a person"),
             _ => (Tone::Calm, "open"),
         },
     };
