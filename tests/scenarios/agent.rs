@@ -90,9 +90,10 @@ async fn an_agent_that_writes_garbage_failed_as_flooded() {
 
 #[tokio::test]
 async fn an_agent_that_breaks_its_protocol_failed_as_protocol() {
-    let Some(plan) = hostile::plan("agent off protocol", "echo '{\"neither\":1}'; sleep 100\n") else {
-        return;
-    };
+    // A line that means nothing ends no session; a turn that ended in no way that there is does.
+    let adrift = hostile::DONE.replace(r#""status":"completed""#, r#""status":"adrift""#);
+    let script = format!("echo '{{\"neither\":1}}'\n{adrift}sleep 100\n");
+    let Some(plan) = hostile::plan("agent off protocol", &script) else { return };
     check(plan, "protocol").await;
 }
 

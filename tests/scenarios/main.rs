@@ -11,9 +11,11 @@
 mod support;
 
 mod agent;
+mod any_agent;
 mod config;
 mod demo;
 mod door;
+mod fenced_side_effects;
 mod handoff;
 mod hostile;
 mod issue;

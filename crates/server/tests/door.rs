@@ -10,7 +10,9 @@ use server::Server;
 
 /// Answers everybody: probes, and what the login page needs.
 const OPEN: &[&str] =
-    &["/healthz", "/readyz", "/login", "/assets/seawall.css", "/assets/seawall.js", "/webhooks/SHOP-17"];
+    &["/healthz", "/readyz", "/login", "/assets/seawall.css", "/assets/seawall.js", WEBHOOKS];
+/// Knows its callers by their signature, whatever host they were told of.
+const WEBHOOKS: &str = "/webhooks/{project}";
 /// What a run token looks like: a signed JWT.
 const RUN_TOKEN: &str = "Bearer eyJhbGciOiJFZERTQSJ9.eyJydW4iOiJyMSJ9.c2lnbmF0dXJl";
 
@@ -49,9 +51,20 @@ async fn strangers_and_run_tokens_are_refused_everywhere() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_its_project_does_not_accept_is_refused_to_anybody() {
+    let house = House::open().await;
+    for bearer in [false, true] {
+        let request = house.request(Method::POST, &concrete(WEBHOOKS));
+        let answer = if bearer { request.bearer() } else { request }.send().await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "with the secret: {bearer}");
+        assert_eq!(answer.json()["error"]["code"], "webhook_refused", "with the secret: {bearer}");
+    }
+}
+
+#[tokio::test]
 async fn another_host_is_refused_even_with_the_secret() {
     let house = House::open().await;
-    for (method, path) in every_route().filter(|(_, path)| !path.ends_with("z")) {
+    for (method, path) in every_route().filter(|(_, path)| !path.ends_with("z") && *path != WEBHOOKS) {
         let request = house.request(method.clone(), &concrete(path)).bearer();
         let answer = request.header(header::HOST, "seawall.evil.example").send().await;
         assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST, "{method} {path}");
