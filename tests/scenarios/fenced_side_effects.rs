@@ -3,7 +3,7 @@
 use crate::support::{Daemon, Plan};
 
 /// A program that gives its token away, as one that was talked into it would.
-const LEAKS: &str = r#"echo "$OPENAI_API_KEY" >>tokens.txt; exec sleep 1000"#;
+const LEAKS: &str = r#"echo "$$OPENAI_API_KEY" >>tokens.txt; exec sleep 1000"#;
 
 #[tokio::test]
 async fn fenced_side_effects_of_a_superseded_attempt_are_refused() {

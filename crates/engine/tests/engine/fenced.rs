@@ -7,10 +7,8 @@ use domain::run::{Phase, Run};
 
 /// A run under its second fence: an earlier attempt of it was lost.
 async fn second_claim(world: &World) -> Run {
-    world.write_issue("one", "Todo");
-    let pending = ["pay".into()].into();
-    let head = domain::Sha::new("a".repeat(40));
-    let run = world.author_run("run1", "one", Phase::InReview { head, pending }).await;
+    world.write_issue("one", "Backlog");
+    let run = world.author_run("run1", "one", Phase::Working { since: world.now() }).await;
     let run = Run { fence: Fence(2), attempts: 2, ..run };
     world.insert(run.clone(), vec![]).await;
     run
@@ -19,8 +17,8 @@ async fn second_claim(world: &World) -> Run {
 #[tokio::test]
 async fn only_the_claim_in_force_may_change_anything() {
     let world = World::new().await;
-    let run = second_claim(&world).await;
     let engine = world.start().await;
+    let run = second_claim(&world).await;
     engine.still_holds(&run.id, Fence(2)).await.unwrap();
     for stale in [Fence(1), Fence(3)] {
         let told = engine.still_holds(&run.id, stale).await.unwrap_err();
@@ -34,8 +32,8 @@ async fn only_the_claim_in_force_may_change_anything() {
 #[tokio::test]
 async fn an_order_ends_the_claim_before_the_run_has_heard_of_it() {
     let world = World::new().await;
-    let run = second_claim(&world).await;
     let engine = world.start().await;
+    let run = second_claim(&world).await;
     engine.still_holds(&run.id, Fence(2)).await.unwrap();
     let (_, version) = world.store.containments_at_version().await.unwrap();
     world.store.contain(&containment("team/pay", 1), version).await.unwrap();

@@ -114,6 +114,9 @@ impl Files {
     }
 }
 
+/// The variables that hold the run's token, as OpenAI's and Anthropic's clients read it.
+pub(super) const TOKEN_NAMES: [&str; 2] = ["OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
+
 fn command(start: &Start, n: u32, files: &Files) -> io::Result<Command> {
     let (name, arguments) = start.program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let base = format!("http://127.0.0.1:{}", start.port);
@@ -124,8 +127,8 @@ fn command(start: &Start, n: u32, files: &Files) -> io::Result<Command> {
     command.env("SEAWALL_TITLE", &start.title).env("SEAWALL_MODEL", &start.model);
     command.env("SEAWALL_TURN", n.to_string());
     command.env("SEAWALL_RESUMED", if start.resumed { "1" } else { "0" });
-    command.env("OPENAI_BASE_URL", format!("{base}/v1")).env("OPENAI_API_KEY", &start.token);
-    command.env("ANTHROPIC_BASE_URL", &base).env("ANTHROPIC_AUTH_TOKEN", &start.token);
+    command.env("OPENAI_BASE_URL", format!("{base}/v1")).env("ANTHROPIC_BASE_URL", &base);
+    command.envs(TOKEN_NAMES.map(|name| (name, &start.token)));
     Ok(command)
 }
 

@@ -34,7 +34,9 @@ impl Command {
     /// A shell command, run as `bash -lc` in the workspace, with what it names made visible behind the walls; programs
     /// are looked up in `env`. The variables `secrets` are not in its environment, whatever a login profile sets.
     pub fn shell(env: &Env, command: &str, secrets: Vec<String>) -> Command {
-        Command { shell: Shell::new(env, command, secrets) }
+        // By these names the launcher hands the run's token over.
+        let ours = |name: &String| !guest::TOKEN_NAMES.contains(&name.as_str());
+        Command { shell: Shell::new(env, command, secrets.into_iter().filter(ours).collect()) }
     }
 
     async fn start(
