@@ -168,9 +168,11 @@ impl Board {
 /// Whether what stands against one issue stands against all that come after it.
 fn is_full(refusal: &Refusal) -> bool {
     match refusal {
-        Refusal::NoSlot { .. } | Refusal::NoSlotAnywhere { .. } | Refusal::NotItsShare { .. } => true,
+        Refusal::NoSlot { .. }
+        | Refusal::NoSlotAnywhere { .. }
+        | Refusal::NotItsShare { .. }
+        | Refusal::Paused { .. } => true,
         Refusal::NoStateSlot { .. }
-        | Refusal::Paused { .. }
         | Refusal::BadWorkflow { .. }
         | Refusal::NotActive { .. }
         | Refusal::Withheld { .. }
