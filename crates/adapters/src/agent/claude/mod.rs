@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::conversation::Conversation;
 use super::dialogue;
-use super::launch::{forward_port, program};
+use super::launch::{forward_port, forwarded, program};
 use super::{Activity, Driver, End, Host, Session};
 use crate::sandbox::{Inside, Sandbox, Spec};
 use talk::{SERVER, Talk};
@@ -75,10 +75,7 @@ impl Claude {
         } else {
             self.program.display().to_string()
         };
-        let show = |path: &Path| path.display().to_string();
-        spec.program = vec![show(&inside.launcher), "sandbox-forward".to_owned()];
-        spec.program.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
-        spec.program.extend(["--socket".to_owned(), show(&inside.gateway_socket)]);
+        spec.program = forwarded(&inside, port);
         spec.program.extend(["--env-from-stdin", "--"].map(str::to_owned));
         spec.program.push(program);
         spec.program.extend(arguments(session, resume, walls));

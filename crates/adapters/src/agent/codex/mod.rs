@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 
 use super::conversation::Conversation;
 use super::dialogue;
-use super::launch::{Shell, forward_port, program, quoted};
+use super::launch::{Shell, forward_port, forwarded, program, quoted};
 use super::{Driver, End, Host, Session};
 use crate::sandbox::{Inside, Sandbox, Spec};
 use params::Params;
@@ -91,10 +91,8 @@ impl Codex {
             }
             Launch::Shell(shell) => shell.prepare(walls, spec, inside, &prelude()),
         };
-        let path = |path: &Path| path.display().to_string();
-        spec.program = vec![path(&inside.launcher), "sandbox-forward".to_owned()];
-        spec.program.extend(["--listen".to_owned(), format!("127.0.0.1:{}", params.port)]);
-        spec.program.extend(["--socket".to_owned(), path(&inside.gateway_socket), "--".to_owned()]);
+        spec.program = forwarded(inside, params.port);
+        spec.program.push("--".to_owned());
         spec.program.extend(program);
         Ok(())
     }

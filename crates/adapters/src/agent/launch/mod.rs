@@ -6,6 +6,7 @@ mod words;
 
 pub(in crate::agent) use shell::{Shell, quoted};
 
+use crate::sandbox::Inside;
 use std::path::{Path, PathBuf};
 
 /// The port of the forwarder inside; nobody else is in that network namespace.
@@ -18,6 +19,14 @@ pub(in crate::agent) fn forward_port(walls: bool) -> std::io::Result<u16> {
         return Ok(INNER_PORT);
     }
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// The start of a command line that forwards `port` to the gateway beside the program that follows.
+pub(in crate::agent) fn forwarded(inside: &Inside, port: u16) -> Vec<String> {
+    let path = |path: &Path| path.display().to_string();
+    let listen = format!("127.0.0.1:{port}");
+    let (launcher, socket) = (path(&inside.launcher), path(&inside.gateway_socket));
+    vec![launcher, "sandbox-forward".into(), "--listen".into(), listen, "--socket".into(), socket]
 }
 
 /// What to show so that the program at `path` works: the package it was installed with, or the file alone.
