@@ -1,8 +1,6 @@
 //! What a decision to start rests on, read together, with the guards that make it hold at commit.
 
 use crate::Engine;
-use adapters::agent::claude::Claude;
-use adapters::agent::codex::Codex;
 use domain::containment::Containments;
 use domain::fleet::{Agent, Driver, Project};
 use domain::run::{Facts, Readiness, Refusal};
@@ -54,7 +52,7 @@ impl Engine {
             agent: agent.clone(),
             containments: read.containments,
             readiness: self.readiness_for(&project.name, agent),
-            live: read.live,
+            live: self.0.runs.live(&project.name),
             share: self.share_of(&project.name).await?,
             guards: read.guards,
         }))
@@ -86,21 +84,8 @@ impl Engine {
                 level.as_str()
             ))
         };
-        let env = &self.0.setup.outside.env;
-        let program = match agent.driver {
-            Driver::Builtin => Ok(()),
-            // Whether its command can be run shows when it runs.
-            Driver::Command => match agent.command {
-                Some(_) => Ok(()),
-                None => Err("say in the agent's command what to run".to_owned()),
-            },
-            Driver::Claude => {
-                Claude::find(env, agent.command.as_deref()).map(|_| ()).map_err(|failure| failure.detail)
-            }
-            Driver::Codex => {
-                Codex::find(env, agent.command.as_deref()).map(|_| ()).map_err(|failure| failure.detail)
-            }
-        };
+        let outside = &self.0.setup.outside;
+        let program = outside.drivers.ready(&outside.env, agent);
         Readiness { agent: program, sandbox, kill_plane: self.0.kill_plane.ready() }
     }
 }

@@ -7,6 +7,7 @@
 //! - no attempt starts before the tombstones were read and the kill plane answers.
 
 mod attempt;
+mod drivers;
 mod facts;
 mod failure;
 mod key;
@@ -14,6 +15,7 @@ mod kill_plane;
 pub mod order;
 mod perform;
 mod reconcile;
+mod runs;
 pub mod setup;
 mod share;
 mod start;
@@ -21,6 +23,7 @@ mod submit;
 mod tenure;
 mod wake;
 
+pub use drivers::{Drivers, Installed, Wanted};
 pub use kill_plane::KillPlane;
 pub use setup::{Handoff, Outside, Preflight, Registered, Settled, Setup, Source, killd_dir, killd_socket};
 pub use start::StartError;
@@ -35,6 +38,7 @@ use base::tasks::Tasks;
 use domain::{EffectId, OrderId, ProjectName, RunId, Timestamp};
 use key::SigningKey;
 use perform::Held;
+use runs::Runs;
 use share::Shares;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,6 +67,8 @@ pub(crate) struct Inner {
     only: bool,
     tasks: Tasks,
     live: LiveAttempts,
+    /// The runs that are not over.
+    runs: Runs,
     held: Held,
     /// Tokens that orders revoked, the latest last: a drill replays them to show that they are refused.
     revoked: Mutex<VecDeque<(OrderId, RunId, Secret)>>,
@@ -155,11 +161,6 @@ impl Engine {
     /// What is wrong with each project's tracker, if anything is.
     pub fn troubles(&self) -> BTreeMap<ProjectName, String> {
         self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Every run that is not over.
-    pub(crate) async fn open_runs(&self) -> Result<Vec<store::run::StoredRun>, store::Error> {
-        self.0.store.open_runs().await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

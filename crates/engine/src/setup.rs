@@ -1,5 +1,6 @@
 //! What an engine is told at start: the fleet, where projects live, and where it may write.
 
+use crate::drivers::Drivers;
 use adapters::sandbox::Level;
 use adapters::tracker::Tracker;
 use adapters::workspace::Root;
@@ -78,6 +79,8 @@ pub struct Outside {
     pub ids: Ids,
     /// The environment.
     pub env: Env,
+    /// The programs that agents are.
+    pub drivers: Arc<dyn Drivers>,
 }
 
 /// Where a project's issues and code are.

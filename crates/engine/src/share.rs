@@ -39,11 +39,10 @@ impl Engine {
         }
         let registered = self.registered();
         let Some(slots) = registered.slots else { return Ok(Ok(())) };
-        let counts = self.0.store.counts().await?;
         let demand = |(name, registered): (&ProjectName, &domain::fleet::Project)| Demand {
             project: name.clone(),
             weight: registered.weight,
-            live: counts.get(name).map_or(0, |counts| counts.live),
+            live: self.0.runs.live(name).all,
             ready: self.0.shares.ready(name),
         };
         let all: Vec<Demand> = registered.fleet.projects.iter().map(demand).collect();

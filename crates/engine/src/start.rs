@@ -13,6 +13,7 @@ use crate::attempt::LiveAttempts;
 use crate::key::{self, SigningKey};
 use crate::kill_plane::KillPlane;
 use crate::perform::Held;
+use crate::runs::Runs;
 use crate::setup::Setup;
 use crate::share::Shares;
 use crate::wake::Wake;
@@ -107,6 +108,7 @@ impl Engine {
             only,
             tasks,
             live: LiveAttempts::default(),
+            runs: Runs::default(),
             held: Held::default(),
             shares: Shares::default(),
             refresh_asked: AtomicBool::new(false),
@@ -131,8 +133,9 @@ impl Engine {
         if only {
             self.0.store.end_all_leases().await?;
         }
+        self.0.runs.load(self.0.store.open_runs().await?);
         // Whoever gave an order may have been killed before every run it covers heard of it.
-        self.stop_contained(&self.0.store.open_runs().await?).await?;
+        self.stop_contained().await?;
         self.take_up_lost().await?;
         self.spawn_loops();
         Ok(())

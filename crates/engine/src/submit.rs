@@ -37,7 +37,7 @@ impl Engine {
         effect: Option<(&Lease, Ending<'_>)>,
     ) -> Result<Option<Step>, Error> {
         loop {
-            let Some(stored) = self.0.store.run(id).await? else { return Ok(None) };
+            let Some(stored) = self.run(id).await? else { return Ok(None) };
             let project = self.registered().project_or_last_rites(&stored.run.issue.project);
             let now = self.now();
             let step = match run::step(&stored.run, input.clone(), &project, now) {
@@ -49,7 +49,7 @@ impl Engine {
             };
             let base = Base::Version(stored.version);
             let commit = Commit { step: &step, base, guards: None, effect, now };
-            match self.0.store.commit_step(commit).await {
+            match self.commit(commit).await {
                 Ok(_) => {
                     self.woken_by(&step, stored.run.is_live());
                     return Ok(Some(step));

@@ -53,6 +53,8 @@ pub struct Stats {
     pub batches: u64,
     /// Batches that were refused because an expectation did not hold.
     pub conflicts: u64,
+    /// Reads and batches that wait for their answer now.
+    pub under_way: u64,
 }
 
 impl Db {
@@ -90,6 +92,7 @@ impl Db {
 
     /// The rows of one SELECT, as of the last commit. At most [`MAX_ROWS`], within [`READ_TIMEOUT`].
     pub async fn read(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>> {
+        let _asked = self.counters.ask();
         match &self.backend {
             Backend::Sqlite(db) => db.read(sql, params).await,
             Backend::Postgres(db) => db.read(sql, params).await,
@@ -107,6 +110,7 @@ impl Db {
             let what = format!("{} statements are more than {MAX_STATEMENTS}", batch.len());
             return Err(Error::Sql { label: "commit".into(), what });
         }
+        let _asked = self.counters.ask();
         match &self.backend {
             Backend::Sqlite(db) => db.commit(batch).await,
             Backend::Postgres(db) => db.commit(batch).await,
@@ -131,9 +135,24 @@ struct Counters {
     commits: AtomicU64,
     batches: AtomicU64,
     conflicts: AtomicU64,
+    under_way: AtomicU64,
+}
+
+/// A question under way; dropping it, also when whoever asked has left, ends it.
+struct Asked<'a>(&'a Counters);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Counters {
+    fn ask(&self) -> Asked<'_> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        Asked(self)
+    }
+
     fn commit(&self) {
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
@@ -150,6 +169,11 @@ impl Counters {
 
     fn stats(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Stats { commits: read(&self.commits), batches: read(&self.batches), conflicts: read(&self.conflicts) }
+        Stats {
+            commits: read(&self.commits),
+            batches: read(&self.batches),
+            conflicts: read(&self.conflicts),
+            under_way: read(&self.under_way),
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Decisions: why an issue is not being worked on. A refusal is written once, and again only when it changes.
 
-use crate::db::{Batch, Row};
+use crate::db::Row;
 use crate::row::{at, json, name, to_json};
 use crate::{Result, Store, params};
 use domain::run::Refusal;
 use domain::{IssueId, ProjectName, Timestamp};
-use std::collections::BTreeMap;
 
 /// Why an issue is not being worked on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +19,6 @@ pub struct Decision {
 
 /// Issues of one project that are looked at.
 const MAX_ISSUES: u32 = 50_000;
-/// Changes in one transaction.
-const CHUNK: usize = 500;
 
 const ALL: &str =
     "SELECT issue, refusal, changed_at FROM decisions WHERE project = $1 ORDER BY issue LIMIT $2";
@@ -32,34 +29,20 @@ const UPSERT: &str = "INSERT INTO decisions (project, issue, refusal, changed_at
 const DELETE: &str = "DELETE FROM decisions WHERE project = $1 AND issue = $2";
 
 impl Store {
-    /// Makes `refusals` the project's refusals: those that changed are written, those that are not among them
-    /// any more are removed. Writes nothing when nothing changed.
-    pub async fn record_refusals(
+    /// Records `refusals`, and removes those of `gone`. A refusal that is recorded already stays as it is.
+    pub async fn record_refusals<'a>(
         &self,
         project: &ProjectName,
-        refusals: &BTreeMap<IssueId, Refusal>,
+        refusals: impl IntoIterator<Item = (&'a IssueId, &'a Refusal)>,
+        gone: impl IntoIterator<Item = &'a IssueId>,
         now: Timestamp,
     ) -> Result<()> {
-        let mut known = BTreeMap::new();
-        for row in self.db.read(ALL, params![project.as_str(), MAX_ISSUES]).await? {
-            known.insert(name::<IssueId>(&row, "issue")?, row.text("refusal")?.to_owned());
-        }
-        let mut changes = Vec::new();
-        for (issue, refusal) in refusals {
-            let refusal = to_json(refusal)?;
-            if known.remove(issue).as_ref() != Some(&refusal) {
-                changes.push((UPSERT, params![project.as_str(), issue.as_str(), refusal, now.0]));
-            }
-        }
-        changes.extend(known.into_keys().map(|gone| (DELETE, params![project.as_str(), gone.as_str()])));
-        for chunk in changes.chunks(CHUNK) {
-            let mut batch = Batch::new();
-            for (sql, row) in chunk {
-                batch.run("a refusal", sql, row.clone());
-            }
-            self.db.commit(batch).await?;
-        }
-        Ok(())
+        let row = |(issue, refusal): (&IssueId, &Refusal)| {
+            Ok((UPSERT, params![project.as_str(), issue.as_str(), to_json(refusal)?, now.0]))
+        };
+        let mut changes = refusals.into_iter().map(row).collect::<Result<Vec<_>>>()?;
+        changes.extend(gone.into_iter().map(|gone| (DELETE, params![project.as_str(), gone.as_str()])));
+        self.commit_many("a refusal", changes).await
     }
 
     /// Why the issue is not being worked on, as far as it was ever asked.

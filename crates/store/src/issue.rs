@@ -1,11 +1,10 @@
 //! Issues: what the trackers said last, for people who look; the scheduler reads the trackers themselves.
 
-use crate::db::{Batch, Row};
+use crate::db::Row;
 use crate::row::{at, json, name, to_json};
 use crate::{Result, Store, params};
 use domain::issue::Issue;
 use domain::{IssueId, ProjectName, Timestamp};
-use std::collections::BTreeMap;
 
 /// An issue as it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,15 +17,23 @@ pub struct SeenIssue {
     pub observed_at: Timestamp,
 }
 
+/// What tells whether an issue reads as it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownIssue {
+    /// Which.
+    pub id: IssueId,
+    /// Its version.
+    pub version: String,
+    /// Its state.
+    pub state: String,
+}
+
 /// Issues of one project that are remembered.
 const MAX_ISSUES: u32 = 50_000;
-/// Changes in one transaction.
-const CHUNK: usize = 500;
 /// Projects that may use the same identifier and still be told apart.
 const MAX_NAMESAKES: u32 = 20;
 
-const VERSIONS: &str = "SELECT id, version FROM issues WHERE project = $1 ORDER BY id LIMIT $2";
-const STATES: &str = "SELECT id, state FROM issues WHERE project = $1 ORDER BY id LIMIT $2";
+const KNOWN: &str = "SELECT id, version, state FROM issues WHERE project = $1 ORDER BY id LIMIT $2";
 const ALL: &str = "SELECT project, body, observed_at FROM issues WHERE project = $1 ORDER BY id LIMIT $2";
 const ONE: &str = "SELECT project, body, observed_at FROM issues WHERE project = $1 AND id = $2";
 const NAMED: &str = "SELECT project, body, observed_at FROM issues WHERE identifier = $1 OR id = $1
@@ -34,44 +41,34 @@ const NAMED: &str = "SELECT project, body, observed_at FROM issues WHERE identif
 const UPSERT: &str = "INSERT INTO issues (project, id, identifier, version, state, body, observed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (project, id) DO UPDATE SET identifier = excluded.identifier, version = excluded.version,
-        state = excluded.state, body = excluded.body, observed_at = excluded.observed_at";
+        state = excluded.state, body = excluded.body, observed_at = excluded.observed_at
+    WHERE issues.version <> excluded.version";
 const DELETE: &str = "DELETE FROM issues WHERE project = $1 AND id = $2";
 
 impl Store {
-    /// Remembers `issues` as they read now, and forgets `gone`. Writes nothing when nothing changed.
-    pub async fn observe_issues(
+    /// Remembers `issues` as they read now, and forgets `gone`. An issue that is remembered in this version stays as
+    /// it is.
+    pub async fn observe_issues<'a>(
         &self,
         project: &ProjectName,
-        issues: &[Issue],
-        gone: &[IssueId],
+        issues: impl IntoIterator<Item = &'a Issue>,
+        gone: impl IntoIterator<Item = &'a IssueId>,
         now: Timestamp,
     ) -> Result<()> {
-        let mut known = BTreeMap::new();
-        for row in self.db.read(VERSIONS, params![project.as_str(), MAX_ISSUES]).await? {
-            known.insert(name::<IssueId>(&row, "id")?, row.text("version")?.to_owned());
-        }
-        let mut changes = Vec::new();
-        for issue in issues {
-            if known.get(&issue.id) != Some(&issue.version) {
-                changes.push((UPSERT, issue_row(project, issue, now)?));
-            }
-        }
-        let gone = gone.iter().filter(|id| known.contains_key(*id));
-        changes.extend(gone.map(|gone| (DELETE, params![project.as_str(), gone.as_str()])));
-        for chunk in changes.chunks(CHUNK) {
-            let mut batch = Batch::new();
-            for (sql, row) in chunk {
-                batch.run("an issue", sql, row.clone());
-            }
-            self.db.commit(batch).await?;
-        }
-        Ok(())
+        let rows = issues.into_iter().map(|issue| Ok((UPSERT, issue_row(project, issue, now)?)));
+        let mut changes = rows.collect::<Result<Vec<_>>>()?;
+        changes.extend(gone.into_iter().map(|gone| (DELETE, params![project.as_str(), gone.as_str()])));
+        self.commit_many("an issue", changes).await
     }
 
-    /// The ids and states of the project's issues, as they were seen last.
-    pub async fn issue_states(&self, project: &ProjectName) -> Result<Vec<(IssueId, String)>> {
-        let rows = self.db.read(STATES, params![project.as_str(), MAX_ISSUES]).await?;
-        rows.iter().map(|row| Ok((name(row, "id")?, row.text("state")?.to_owned()))).collect()
+    /// What is remembered of the project's issues, by id.
+    pub async fn known_issues(&self, project: &ProjectName) -> Result<Vec<KnownIssue>> {
+        let rows = self.db.read(KNOWN, params![project.as_str(), MAX_ISSUES]).await?;
+        let known = |row: &Row| {
+            let (version, state) = (row.text("version")?.to_owned(), row.text("state")?.to_owned());
+            Ok(KnownIssue { id: name(row, "id")?, version, state })
+        };
+        rows.iter().map(known).collect()
     }
 
     /// The issues of `project`, by id.

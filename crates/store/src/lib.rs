@@ -28,7 +28,7 @@ pub mod step;
 pub use db::{Db, Stats};
 pub use error::{Error, Result};
 
-use db::Batch;
+use db::{Batch, Value};
 use tokio::sync::watch;
 
 /// The most items one list answers with; a larger limit is lowered to it.
@@ -39,6 +39,9 @@ pub const MAX_PAGE: u32 = 1_000;
 pub struct Store {
     db: Db,
 }
+
+/// Changes of one kind in one transaction; others may write between two of them.
+const CHUNK: usize = 500;
 
 /// Events of a database that was restored on another PostgreSQL server carry that server's transaction
 /// numbers, which this one has not reached: they would stay hidden.
@@ -52,6 +55,23 @@ impl Store {
         batch.run("rebase events", REBASE_EVENTS, vec![]);
         db.commit(batch).await?;
         Ok(Self { db })
+    }
+
+    /// Commits changes that need not be kept together, some hundred in each transaction.
+    async fn commit_many(
+        &self,
+        label: &'static str,
+        changes: Vec<(&'static str, Vec<Value>)>,
+    ) -> Result<()> {
+        let mut changes = changes.into_iter().peekable();
+        while changes.peek().is_some() {
+            let mut batch = Batch::new();
+            for (sql, row) in changes.by_ref().take(CHUNK) {
+                batch.run(label, sql, row);
+            }
+            self.db.commit(batch).await?;
+        }
+        Ok(())
     }
 
     /// The database below.

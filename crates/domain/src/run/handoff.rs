@@ -120,13 +120,20 @@ fn wait(mut run: Run, due: Timestamp, why: Wait) -> Step {
     Step::of(run).event(Event::Waiting { due, why })
 }
 
+/// Whether `issue`, as the tracker shows it now, reads otherwise than its run knows it.
+pub fn is_news(run: &Run, issue: &Issue) -> bool {
+    let IssueRef { project: _, id, identifier, title, version: _, state, url } = &run.issue;
+    (id, identifier, title, state, url)
+        != (&issue.id, &issue.identifier, &issue.title, &issue.state, &issue.url)
+}
+
 /// The issue as the tracker shows it now (8.5, part B).
 pub(super) fn issue_seen(mut run: Run, issue: &Issue) -> Result<Step, Ignored> {
-    let seen =
-        IssueRef { version: run.issue.version.clone(), ..IssueRef::of(run.issue.project.clone(), issue) };
-    if run.issue == seen {
+    if !is_news(&run, issue) {
         return Err(Ignored::Known);
     }
+    let seen =
+        IssueRef { version: run.issue.version.clone(), ..IssueRef::of(run.issue.project.clone(), issue) };
     let moved = run.issue.state != seen.state;
     let state = seen.state.clone();
     run.issue = seen;

@@ -21,17 +21,13 @@ pub use telemetry::Telemetry;
 pub(crate) use walls::sandbox_name;
 
 use crate::Engine;
+use crate::drivers::Wanted;
 use activity::Recorder;
-use adapters::agent::builtin::Builtin;
-use adapters::agent::claude::Claude;
-use adapters::agent::codex::Codex;
-use adapters::agent::command::Command;
 use adapters::agent::{self, End, Host};
 use adapters::sandbox::tunnel::{GatewayAddr, Tunnel};
 use domain::Millis;
 use domain::effect::Task;
 use domain::failure::{Failure, FailureKind};
-use domain::fleet::Driver;
 use domain::run::{AttemptEnd, Run, Spent};
 use session::Prepared;
 use std::sync::PoisonError;
@@ -127,18 +123,12 @@ fn failed(kind: FailureKind, detail: String) -> End {
 
 /// The agent's program, as configured: a shell command where the workflow gives one, else what is found.
 fn driver(engine: &Engine, prepared: &Prepared) -> Result<Box<dyn agent::Driver>, Failure> {
-    let env = &engine.0.setup.outside.env;
-    let (command, secrets) = (prepared.command.as_deref(), prepared.secrets.clone());
-    Ok(match (prepared.driver, &prepared.shell) {
-        (Driver::Builtin, _) => Box::new(Builtin),
-        (Driver::Codex, Some(shell)) => Box::new(Codex::shell(env, shell, secrets)),
-        (Driver::Codex, None) => Box::new(Codex::find(env, command)?),
-        (Driver::Claude, _) => Box::new(Claude::find(env, command)?),
-        (Driver::Command, shell) => {
-            let missing =
-                || Failure::new(FailureKind::AgentMissing, "say in the agent's command what to run");
-            let command = command.or(shell.as_deref()).ok_or_else(missing)?;
-            Box::new(Command::shell(env, command, secrets))
-        }
-    })
+    let outside = &engine.0.setup.outside;
+    let wanted = Wanted {
+        driver: prepared.driver,
+        command: prepared.command.as_deref(),
+        shell: prepared.shell.as_deref(),
+        secrets: &prepared.secrets,
+    };
+    outside.drivers.open(&outside.env, &wanted)
 }

@@ -38,8 +38,9 @@ pub(super) async fn assignment(
     let gone = || Failure::new(FailureKind::Engine, "the run that asked for this review is gone");
     let assignment = run.review.as_ref().ok_or_else(gone)?;
     let store = |e: store::Error| Failure::new(FailureKind::Engine, base::error::chain(&e));
-    let parent = engine.0.store.run(&assignment.parent).await.map_err(store)?.ok_or_else(gone)?.run;
-    let change = parent.change.ok_or_else(gone)?;
+    let parent = engine.run(&assignment.parent).await.map_err(store)?.ok_or_else(gone)?;
+    let parent = &parent.run;
+    let change = parent.change.as_ref().ok_or_else(gone)?;
     let remote = Source::Remote(&source.remote);
     let forge = &engine.0.forge;
     let diff = forge
@@ -47,14 +48,14 @@ pub(super) async fn assignment(
         .await
         .map_err(|e| forge_failure(&e))?;
     let passages = passages(engine, run, source, &review, &diff.text).await?;
-    let earlier: Vec<Finding> =
-        parent.ledger.findings.into_iter().filter(|f| f.team == assignment.team && f.holds_up()).collect();
+    let earlier = parent.ledger.findings.iter().filter(|f| f.team == assignment.team && f.holds_up());
+    let earlier: Vec<Finding> = earlier.cloned().collect();
     let text = prompt::reviewer(&ReviewMaterial {
         issue,
         team: &assignment.team,
         round: review.round,
         base: review.base,
-        change: &change,
+        change,
         owned: review.files,
         diff: &diff.text,
         passages: &passages,

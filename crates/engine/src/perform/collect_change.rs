@@ -21,18 +21,18 @@ const CODEOWNERS: [(&str, Dialect); 4] = [
 ];
 
 pub(super) async fn perform(engine: &Engine, run: &RunId, fence: Fence) -> Result<Answer, Later> {
-    let Some(stored) = engine.0.store.run(run).await? else { return Ok(Answer::Nothing) };
-    let run = stored.run;
+    let Some(stored) = engine.run(run).await? else { return Ok(Answer::Nothing) };
+    let run = &stored.run;
     if run.fence != fence {
         return Ok(Answer::Nothing);
     }
-    if !engine.0.forge.is_prepared(&engine.workspace(&run)) {
+    if !engine.0.forge.is_prepared(&engine.workspace(run)) {
         // An empty folder is no proof that the author changed nothing: its work is on another machine, or lost.
         let failure =
             Failure::new(FailureKind::Workspace, "the author's workspace is not on this machine any more");
-        return Ok(Answer::Tell(run.id, Input::CollectFailed { fence, failure }));
+        return Ok(Answer::Tell(run.id.clone(), Input::CollectFailed { fence, failure }));
     }
-    let input = match take(engine, &run).await {
+    let input = match take(engine, run).await {
         Ok(Some(change)) => Input::ChangeCollected { fence, change },
         Ok(None) => Input::NothingChanged { fence },
         // What the agent left cannot be taken: that is the attempt's failure, not ours.
@@ -41,7 +41,7 @@ pub(super) async fn perform(engine: &Engine, run: &RunId, fence: Fence) -> Resul
         }
         Err(error) => return Err(Later::Failed(forge_failure(&error))),
     };
-    Ok(Answer::Tell(run.id, input))
+    Ok(Answer::Tell(run.id.clone(), input))
 }
 
 async fn take(engine: &Engine, run: &Run) -> Result<Option<Change>, adapters::forge::git::Error> {

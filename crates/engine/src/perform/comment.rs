@@ -10,7 +10,7 @@ use domain::{IssueId, RunId};
 const AUTHOR: &str = "seawall";
 
 pub(super) async fn perform(engine: &Engine, run: &RunId, text: &str) -> Result<Answer, Later> {
-    let Some(stored) = engine.0.store.run(run).await? else { return Ok(Answer::Nothing) };
+    let Some(stored) = engine.run(run).await? else { return Ok(Answer::Nothing) };
     let issue = &stored.run.issue;
     let registered = engine.registered();
     let Some(source) = registered.source(&issue.project) else { return Ok(Answer::Nothing) };
@@ -34,7 +34,7 @@ pub(super) async fn perform(engine: &Engine, run: &RunId, text: &str) -> Result<
         return Ok(Answer::Nothing);
     }
     match version(&*source.tracker, &issue.id).await? {
-        Some(version) => Ok(Answer::Tell(stored.run.id, Input::PersonAsked { version })),
+        Some(version) => Ok(Answer::Tell(stored.run.id.clone(), Input::PersonAsked { version })),
         None => Ok(Answer::Nothing),
     }
 }

@@ -13,8 +13,8 @@ use domain::{Millis, RunId, Sha};
 const ASK_AGAIN: Millis = Millis(500);
 
 pub(super) async fn perform(engine: &Engine, run: &RunId, head: &Sha) -> Result<Answer, Later> {
-    let Some(stored) = engine.0.store.run(run).await? else { return Ok(Answer::Nothing) };
-    let run = stored.run;
+    let Some(stored) = engine.run(run).await? else { return Ok(Answer::Nothing) };
+    let run = &stored.run;
     if !matches!(&run.phase, Phase::Landing { head: reviewed } if reviewed == head) {
         return Ok(Answer::Nothing);
     }
@@ -22,8 +22,8 @@ pub(super) async fn perform(engine: &Engine, run: &RunId, head: &Sha) -> Result<
         // The reconciler ends the run; what is stopped must not land in the meantime.
         return Err(Later::NotYet(ASK_AGAIN));
     }
-    let input = land(engine, &run, head).await.map_err(|e| Later::Failed(forge_failure(&e)))?;
-    Ok(Answer::Tell(run.id, input))
+    let input = land(engine, run, head).await.map_err(|e| Later::Failed(forge_failure(&e)))?;
+    Ok(Answer::Tell(run.id.clone(), input))
 }
 
 async fn land(engine: &Engine, run: &Run, head: &Sha) -> Result<Input, adapters::forge::git::Error> {

@@ -336,7 +336,7 @@ impl Engine {
             Answer::Claim(step, guards) => {
                 let effect = Some((lease, Ending::Done));
                 let commit = Commit { step: &step, base: Base::New, guards: Some(&guards), effect, now };
-                match self.0.store.commit_step(commit).await {
+                match self.commit(commit).await {
                     Ok(_) => {
                         self.woken_by(&step, false);
                         Ok(())

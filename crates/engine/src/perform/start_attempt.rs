@@ -14,18 +14,18 @@ pub(super) async fn perform(
     number: u32,
     task: &Task,
 ) -> Result<Answer, Later> {
-    let Some(stored) = engine.0.store.run(run).await? else { return Ok(Answer::Nothing) };
-    let run = stored.run;
+    let Some(stored) = engine.run(run).await? else { return Ok(Answer::Nothing) };
+    let run = &stored.run;
     if run.fence != fence || run.attempts != number || !run.is_live() {
         return Ok(Answer::Nothing);
     }
     let over = engine.0.tasks.token();
     let (end, spent) = tokio::select! {
-        ended = Box::pin(attempt::live(engine, &run, task)) => ended,
+        ended = Box::pin(attempt::live(engine, run, task)) => ended,
         () = over.cancelled() => {
             let why = "Seawall was shut down while the agent worked";
             (AttemptEnd::Failed(Failure::new(FailureKind::Lost, why)), Spent::default())
         }
     };
-    Ok(Answer::Tell(run.id, Input::AttemptEnded { fence, end, spent }))
+    Ok(Answer::Tell(run.id.clone(), Input::AttemptEnded { fence, end, spent }))
 }

@@ -5,12 +5,11 @@ use crate::Engine;
 use domain::fleet::Delivery;
 use domain::run::{self, Input, Left, Refusal};
 use domain::{Fence, RunId};
-use std::collections::{HashMap, HashSet};
 use store::run::{Base, StoredRun};
 use store::step::Commit;
 
 /// Due runs of one project looked at in one round; the rest in the next.
-const MAX_DUE: u32 = 200;
+const MAX_DUE: usize = 200;
 
 /// What became of a run that was due.
 #[derive(PartialEq)]
@@ -26,21 +25,21 @@ impl Engine {
         self.take_up_lost().await?;
         // Before the runs are read: an attempt that begins in between must not look as if it had no run.
         let here = self.0.live.claims();
-        let open = self.open_runs().await?;
-        self.stop_contained(&open).await?;
-        self.end_stale_attempts(here, &open).await;
-        self.end_orphans(&open).await?;
+        self.settle_doubts().await?;
+        self.stop_contained().await?;
+        self.end_stale_attempts(&here);
+        self.end_orphans().await?;
         self.resume_due().await
     }
 
     /// Tells every open run that an order covers. The order told them when it was given; this is for what did not
     /// hear it: the order came through another machine, or its giver was killed half-way.
-    pub(crate) async fn stop_contained(&self, open: &[StoredRun]) -> Result<(), store::Error> {
+    pub(crate) async fn stop_contained(&self) -> Result<(), store::Error> {
         let containments = self.0.store.containments().await?;
         if containments.iter().all(|entry| !entry.in_force()) {
             return Ok(());
         }
-        for stored in open {
+        for stored in self.0.runs.open() {
             if let Some(order) = containments.stopping(&stored.run.identity()) {
                 self.submit(&stored.run.id, Input::Contained(order.clone())).await?;
             }
@@ -50,14 +49,12 @@ impl Engine {
 
     /// Ends attempts that live here and whose claim is over: the one that was owed their end may have been performed
     /// by another machine, which cannot reach them.
-    async fn end_stale_attempts(&self, here: Vec<(RunId, Fence)>, open: &[StoredRun]) {
-        if here.is_empty() {
-            return;
-        }
-        let live = open.iter().map(|stored| &stored.run).filter(|run| run.is_live());
-        let claims: HashMap<&RunId, Fence> = live.map(|run| (&run.id, run.fence)).collect();
-        for (run, fence) in here.iter().filter(|(run, fence)| claims.get(run) != Some(fence)) {
-            self.0.live.cancel(run, *fence);
+    fn end_stale_attempts(&self, here: &[(RunId, Fence)]) {
+        for (run, fence) in here {
+            let holds = |stored: &StoredRun| stored.run.is_live() && stored.run.fence == *fence;
+            if !self.0.runs.get(run).is_some_and(|stored| holds(&stored)) {
+                self.0.live.cancel(run, *fence);
+            }
         }
     }
 
@@ -70,12 +67,12 @@ impl Engine {
             if project.delivery == Delivery::Handoff {
                 continue;
             }
-            let mut free = project.slots.saturating_sub(self.0.store.live(&project.name).await?.all);
+            let mut free = project.slots.saturating_sub(self.0.runs.live(&project.name).all);
             if free == 0 {
                 continue;
             }
-            for due in self.0.store.due_runs(&project.name, self.now(), MAX_DUE).await? {
-                if self.resume(due).await? == Resumed::Claimed {
+            for due in self.0.runs.due(&project.name, self.now(), MAX_DUE) {
+                if self.resume(&due).await? == Resumed::Claimed {
                     free -= 1;
                 }
                 if free == 0 {
@@ -87,7 +84,7 @@ impl Engine {
     }
 
     /// Claims the next attempt of a run that is due. A refusal that can pass leaves it waiting.
-    async fn resume(&self, stored: StoredRun) -> Result<Resumed, store::Error> {
+    async fn resume(&self, stored: &StoredRun) -> Result<Resumed, store::Error> {
         let run = &stored.run;
         let _turn = self.0.shares.turn().await;
         let Some(facts) = self.facts(&run.issue.project, &run.agent).await? else {
@@ -98,7 +95,7 @@ impl Engine {
             Ok(step) => {
                 let base = Base::Version(stored.version);
                 let commit = Commit { step: &step, base, guards: Some(&facts.guards), effect: None, now };
-                match self.0.store.commit_step(commit).await {
+                match self.commit(commit).await {
                     Ok(_) => {
                         self.woken_by(&step, false);
                         Ok(Resumed::Claimed)
@@ -123,11 +120,11 @@ impl Engine {
     }
 
     /// Ends reviews whose author run is over: nobody waits for them.
-    async fn end_orphans(&self, open: &[StoredRun]) -> Result<(), store::Error> {
-        let ids: HashSet<&RunId> = open.iter().map(|stored| &stored.run.id).collect();
-        for stored in open {
+    async fn end_orphans(&self) -> Result<(), store::Error> {
+        for stored in self.0.runs.reviews() {
             let Some(assignment) = &stored.run.review else { continue };
-            if !ids.contains(&assignment.parent) {
+            let parent = self.run(&assignment.parent).await?;
+            if !parent.is_some_and(|parent| parent.run.is_open()) {
                 self.submit(&stored.run.id, Input::IssueLeft(Left::Parent)).await?;
             }
         }

@@ -1,9 +1,10 @@
 //! Begun work comes before new work, and nothing that cannot go on stands in the way of what can.
 
 use crate::world::{World, eventually};
-use domain::Sha;
+use domain::{IssueId, Sha};
 use domain::change::{Change, Owner};
 use domain::run::{Phase, Refusal, Wait};
+use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn a_review_that_cannot_start_here_takes_no_slot_from_new_work() {
@@ -29,8 +30,8 @@ async fn a_review_that_cannot_start_here_takes_no_slot_from_new_work() {
 async fn what_an_earlier_process_said_of_an_issue_is_said_no_more_when_it_is_not_so() {
     let world = World::new().await;
     world.write_issue("one", "Backlog");
-    let refusals = [("one".into(), Refusal::NoSlot { slots: 9 })].into();
-    world.store.record_refusals(&"shop".into(), &refusals, world.now()).await.unwrap();
+    let refusals: BTreeMap<IssueId, Refusal> = [("one".into(), Refusal::NoSlot { slots: 9 })].into();
+    world.store.record_refusals(&"shop".into(), &refusals, &[], world.now()).await.unwrap();
     let engine = world.start().await;
     eventually("the old decision to go", || async { world.refusal("one").await.is_none() }).await;
     engine.drain().await;

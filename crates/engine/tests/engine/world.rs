@@ -8,7 +8,7 @@ use domain::issue::{Issue, IssueRef, States};
 use domain::run::{Phase, Run};
 use domain::step::Step;
 use domain::{AgentName, Fence, Millis, ProjectName, TeamName, Timestamp};
-use engine::{Engine, Outside, Registered, Settled, Setup, Source};
+use engine::{Engine, Installed, Outside, Registered, Settled, Setup, Source};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -194,7 +194,7 @@ fn setup(folder: &Path, project: Project) -> Setup {
         path: vec![],
         agent_uid: 65_534,
         program: PathBuf::from("/bin/false"),
-        outside: Outside { clock: Clock::system(), ids: Ids::random(), env: Env::process() },
+        outside: Outside { clock: Clock::system(), ids: Ids::random(), env: Env::process(), drivers: Arc::new(Installed) },
     }
 }
 

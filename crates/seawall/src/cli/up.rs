@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::daemon::{self, Daemon, Options};
 use adapters::sandbox::Level;
 use base::ids::Ids;
-use engine::Outside;
+use engine::{Installed, Outside};
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -47,7 +47,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
         })?;
     }
     let file = config.file.clone();
-    let outside = Outside { clock: context.clock.clone(), ids: Ids::random(), env: context.env.clone() };
+    let outside = Outside { clock: context.clock.clone(), ids: Ids::random(), env: context.env.clone(), drivers: Arc::new(Installed) };
     let options = Options { insecure_loopback: args.insecure_loopback };
     let mut term = signal(SignalKind::terminate())?;
     let daemon = Daemon::start(config, options, outside).await.map_err(not_started)?;

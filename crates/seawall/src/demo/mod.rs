@@ -18,7 +18,7 @@ use crate::cli::demo::Args;
 use crate::cli::{Context, Ended, Exit, Failure};
 use crate::daemon;
 use base::ids::Ids;
-use engine::Outside;
+use engine::{Installed, Outside};
 use stage::Stage;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -76,7 +76,7 @@ async fn perform(
     context: &Context,
     tell: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Report, Error> {
-    let outside = Outside { clock: context.clock.clone(), ids: Ids::random(), env: context.env.clone() };
+    let outside = Outside { clock: context.clock.clone(), ids: Ids::random(), env: context.env.clone(), drivers: Arc::new(Installed) };
     let mut stage = Stage::set(args, outside, tell).await?;
     let report = match play(&mut stage).await {
         Ok(()) => stage.report().await,

@@ -64,7 +64,7 @@ async fn issues(store: &Store, now: Timestamp) {
         ("shop-22".into(), Refusal::Withheld { why: "it waits for SHOP-20".into() }),
         ("shop-12".into(), Refusal::NotActive { state: "Done".into(), active: vec!["Todo".into()] }),
     ]);
-    store.record_refusals(&"shop".into(), &refusals, ago(now, 4.0)).await.unwrap();
+    store.record_refusals(&"shop".into(), &refusals, &[], ago(now, 4.0)).await.unwrap();
 }
 
 pub(super) fn change(base: &str, head: &str) -> Change {

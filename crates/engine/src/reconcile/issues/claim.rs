@@ -5,8 +5,9 @@ use crate::Engine;
 use domain::fleet::Project;
 use domain::issue::{Issue, Standing};
 use domain::run::{self, Phase, Readiness, Refusal, Wait, review_id};
-use domain::{AgentName, IssueId, ProjectName, RunId};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use domain::{AgentName, IssueId, RunId};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use store::run::{Base, StoredRun};
 use store::step::Commit;
 
@@ -20,20 +21,25 @@ impl Board {
 
     async fn try_claim(&mut self, engine: &Engine) -> Result<(), store::Error> {
         let Some(project) = engine.registered().project(&self.project).cloned() else { return Ok(()) };
-        let mut refusals = BTreeMap::new();
+        self.reasons.begin();
         if let Err(what) = engine.0.setup.preflight.check(&self.project).await {
             engine.0.shares.set_ready(&self.project, 0);
-            for issue in &self.issues {
-                refusals.insert(issue.id.clone(), Refusal::BadWorkflow { what: what.clone() });
-            }
-            return self.record(engine, refusals).await;
+            let refusal = Refusal::BadWorkflow { what };
+            self.issues.iter().for_each(|issue| self.reasons.refused(&issue.id, &refusal));
+            return self.reasons.record(engine, &self.project).await;
         }
-        let open = engine.open_runs().await?;
+        engine.settle_doubts().await?;
+        let open = engine.0.runs.of(&self.project);
         let owed = self.work_owed(engine, &open);
-        let round = Round { claimed: claimed(&open, &self.project), owed, project };
-        let live = engine.0.store.live(&self.project).await?.all;
+        let round = Round { claimed: claimed(&open), owed, project };
+        let live = engine.0.runs.live(&self.project).all;
         let free = round.project.slots.saturating_sub(live);
         engine.0.shares.set_ready(&self.project, self.ready(&round).min(free));
+        self.claim_each(engine, &round, live).await;
+        self.reasons.record(engine, &self.project).await
+    }
+
+    async fn claim_each(&mut self, engine: &Engine, round: &Round<'_>, live: u32) {
         let slots = round.project.slots;
         // What stands against every further issue; told of each, unless it has a reason of its own.
         let mut full = (live + round.owed >= slots).then_some(Refusal::NoSlot { slots });
@@ -41,32 +47,30 @@ impl Board {
             if round.project.states.standing(&issue.state) != Standing::Active {
                 continue;
             }
-            let refusal = match (round.claimed.get(&issue.id), self.refused.as_ref()) {
-                (Some(&run), _) => Some(Refusal::Claimed { run: run.clone() }),
-                (None, known) if full.is_some() => own_reason(known, &issue.id).or_else(|| full.clone()),
-                (None, _) => match self.try_issue(engine, &round, issue).await {
-                    Ok(refusal) => refusal,
+            match (round.claimed.get(&issue.id), &full) {
+                (Some(&run), _) => self.reasons.claimed(&issue.id, run),
+                (None, Some(full)) => self.reasons.still_or(&issue.id, full),
+                (None, None) => match self.try_issue(engine, round, issue).await {
+                    Ok(Some(refusal)) => {
+                        self.reasons.refused(&issue.id, &refusal);
+                        full = Some(refusal).filter(is_full);
+                    }
+                    Ok(None) => {}
                     // One issue that cannot be claimed keeps no other from it.
                     Err(error) => {
                         let error = base::error::chain(&error);
                         tracing::error!(issue_id = %issue.id, issue_identifier = issue.identifier, error, "claim failed");
-                        continue;
                     }
                 },
-            };
-            full = full.or_else(|| refusal.clone().filter(is_full));
-            if let Some(refusal) = refusal {
-                refusals.insert(issue.id.clone(), refusal);
             }
         }
-        self.record(engine, refusals).await
     }
 
     /// Attempts that nothing but slots keeps from starting.
     fn ready(&self, round: &Round<'_>) -> u32 {
         let project = &round.project;
         let startable = |issue: &&Issue| {
-            let known = self.refused.as_ref().and_then(|known| known.get(&issue.id));
+            let known = self.reasons.known(&issue.id);
             project.states.standing(&issue.state) == Standing::Active
                 && issue.is_dispatchable()
                 && issue.lacks(&project.required_labels).is_none()
@@ -79,7 +83,7 @@ impl Board {
 
     /// Slots that work already begun is waiting for: it comes before new work, or begun work would pile up. What
     /// cannot start here anyway waits for no slot.
-    fn work_owed(&self, engine: &Engine, open: &[StoredRun]) -> u32 {
+    fn work_owed(&self, engine: &Engine, open: &[Arc<StoredRun>]) -> u32 {
         let now = engine.now();
         let ids: HashSet<&RunId> = open.iter().map(|stored| &stored.run.id).collect();
         let registered = engine.registered();
@@ -90,7 +94,7 @@ impl Board {
             .filter(|agent| engine.readiness_for(&self.project, agent) == Readiness::complete());
         let able: HashSet<&AgentName> = able.map(|agent| &agent.name).collect();
         let mut owed = 0;
-        for run in open.iter().map(|stored| &stored.run).filter(|run| run.issue.project == self.project) {
+        for run in open.iter().map(|stored| &stored.run) {
             owed += match &run.phase {
                 Phase::Waiting { due, why } if *due <= now || *why == Wait::NoSlot => {
                     usize::from(able.contains(&run.agent))
@@ -140,7 +144,7 @@ impl Board {
             };
             let commit =
                 Commit { step: &step, base: Base::New, guards: Some(&facts.guards), effect: None, now };
-            match engine.0.store.commit_step(commit).await {
+            match engine.commit(commit).await {
                 Ok(_) => {
                     engine.woken_by(&step, false);
                     return Ok(None);
@@ -150,18 +154,6 @@ impl Board {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    async fn record(
-        &mut self,
-        engine: &Engine,
-        refusals: BTreeMap<IssueId, Refusal>,
-    ) -> Result<(), store::Error> {
-        if self.refused.as_ref() != Some(&refusals) {
-            engine.0.store.record_refusals(&self.project, &refusals, engine.now()).await?;
-            self.refused = Some(refusals);
-        }
-        Ok(())
     }
 }
 
@@ -196,13 +188,8 @@ struct Round<'a> {
     owed: u32,
 }
 
-/// What was known to stand against an issue, if a slot would not help.
-fn own_reason(known: Option<&BTreeMap<IssueId, Refusal>>, issue: &IssueId) -> Option<Refusal> {
-    known.and_then(|known| known.get(issue)).filter(|refusal| !refusal.passes()).cloned()
-}
-
-/// The issues of `project` that an author is at.
-fn claimed<'a>(open: &'a [StoredRun], project: &ProjectName) -> HashMap<&'a IssueId, &'a RunId> {
+/// The issues that an author is at.
+fn claimed(open: &[Arc<StoredRun>]) -> HashMap<&IssueId, &RunId> {
     let authors = open.iter().map(|stored| &stored.run).filter(|run| run.review.is_none());
-    authors.filter(|run| run.issue.project == *project).map(|run| (&run.issue.id, &run.id)).collect()
+    authors.map(|run| (&run.issue.id, &run.id)).collect()
 }

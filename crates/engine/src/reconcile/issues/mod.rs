@@ -4,15 +4,18 @@
 
 mod claim;
 mod read;
+mod reasons;
 mod retries;
+mod seen;
 mod startup;
 
 use crate::Engine;
 use domain::fleet::Delivery;
 use domain::issue::Issue;
-use domain::run::Refusal;
 use domain::{IssueId, ProjectName, Timestamp};
-use std::collections::{BTreeMap, HashSet};
+use reasons::Reasons;
+use seen::Seen;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// The shortest time between two looks at what may start; wake-ups in between are taken together.
@@ -28,8 +31,10 @@ struct Board {
     missing: HashSet<IssueId>,
     /// When the reading began: what was settled later may not show in it.
     observed_at: Timestamp,
-    /// What was last recorded as the reason why an issue is not worked on; `None` before this process recorded any.
-    refused: Option<BTreeMap<IssueId, Refusal>>,
+    /// What the store remembers of the tracker's issues.
+    seen: Seen,
+    /// Why issues are not worked on.
+    reasons: Reasons,
     /// Workspaces of issues that are over were looked for.
     cleaned_up: bool,
 }
@@ -41,7 +46,8 @@ impl Board {
             issues: vec![],
             missing: HashSet::new(),
             observed_at: Timestamp::default(),
-            refused: None,
+            seen: Seen::default(),
+            reasons: Reasons::default(),
             cleaned_up: false,
         }
     }

@@ -56,58 +56,55 @@ impl Board {
             }
             Err(_) => (vec![], vec![]),
         };
-        self.remember(engine, &left, &gone, observed_at).await;
-        let known = if failed.is_some() { &[][..] } else { self.issues.as_slice() };
-        let seen: HashMap<IssueId, Issue> =
-            known.iter().chain(&left).map(|issue| (issue.id.clone(), issue.clone())).collect();
-        if let Err(error) = self.compare(engine, project, &seen, &gone, observed_at).await {
-            tracing::error!(error = base::error::chain(&error), "cannot let go of issues");
+        let seen = self.issues.iter().chain(&left);
+        let remembered = self.seen.remember(engine, &self.project, seen, &gone, observed_at).await;
+        if let Err(error) = remembered {
+            tracing::error!(error = base::error::chain(&error), "cannot remember the tracker's issues");
+        }
+        let listed = if failed.is_some() { &[][..] } else { self.issues.as_slice() };
+        let read = Read { listed, left: &left, gone: &gone, at: observed_at };
+        match self.compare(engine, project, &read).await {
+            Ok(missing) => self.missing = missing,
+            Err(error) => tracing::error!(error = base::error::chain(&error), "cannot let go of issues"),
         }
         failed.map_or(Ok(()), Err)
     }
 
     /// What was active when it was seen last, or is being worked on, and is not among `listed`: it left, and where to
     /// is to be asked. What is handed off is asked for in any case (8.5, part B).
-    async fn to_be_asked(&self, engine: &Engine, project: &Project, listed: &[Issue]) -> Vec<IssueId> {
-        let listed: HashSet<&IssueId> = listed.iter().map(|issue| &issue.id).collect();
-        let seen = engine.0.store.issue_states(&self.project).await.unwrap_or_default();
-        let active = seen.into_iter().filter(|(_, state)| project.states.standing(state) == Standing::Active);
-        let open = engine.open_runs().await.unwrap_or_default().into_iter().map(|stored| stored.run);
-        let ours: Vec<Run> = open.filter(|run| self.is_ours(run)).collect();
-        let handed_off =
-            ours.iter().filter(|run| run.delivery == Delivery::Handoff).map(|run| run.issue.id.clone());
-        let worked_on = ours.iter().map(|run| run.issue.id.clone());
-        let left = active.map(|(id, _)| id).chain(worked_on).filter(|id| !listed.contains(id));
-        handed_off.chain(left).collect::<BTreeSet<IssueId>>().into_iter().collect()
-    }
-
-    async fn remember(&self, engine: &Engine, left: &[Issue], gone: &[IssueId], observed_at: Timestamp) {
-        let seen: Vec<Issue> = self.issues.iter().chain(left).cloned().collect();
-        if let Err(error) = engine.0.store.observe_issues(&self.project, &seen, gone, observed_at).await {
-            tracing::error!(error = base::error::chain(&error), "cannot remember the tracker's issues");
+    async fn to_be_asked(&mut self, engine: &Engine, project: &Project, listed: &[Issue]) -> Vec<IssueId> {
+        if let Err(error) = self.seen.load(engine, &self.project).await {
+            tracing::error!(error = base::error::chain(&error), "cannot read what was known of the issues");
         }
+        let listed: HashSet<&IssueId> = listed.iter().map(|issue| &issue.id).collect();
+        let runs = engine.0.runs.of(&self.project);
+        let ours = || runs.iter().map(|stored| &stored.run).filter(|run| self.is_ours(run));
+        let handed_off = ours().filter(|run| run.delivery == Delivery::Handoff).map(|run| &run.issue.id);
+        let worked_on = ours().map(|run| &run.issue.id);
+        let left = self.seen.active(&project.states).chain(worked_on).filter(|id| !listed.contains(id));
+        let asked: BTreeSet<&IssueId> = handed_off.chain(left).collect();
+        asked.into_iter().cloned().collect()
     }
 
     /// Ends the author runs of issues that are no longer to be worked on, and tells the others how theirs read now.
+    /// Answers with the issues of runs that this reading did not find.
     async fn compare(
-        &mut self,
+        &self,
         engine: &Engine,
         project: &Project,
-        seen: &HashMap<IssueId, Issue>,
-        gone: &[IssueId],
-        observed_at: Timestamp,
-    ) -> Result<(), store::Error> {
+        read: &Read<'_>,
+    ) -> Result<HashSet<IssueId>, store::Error> {
         let mut missing = HashSet::new();
-        for stored in engine.open_runs().await? {
+        let gone: HashSet<&IssueId> = read.gone.iter().collect();
+        let seen: HashMap<&IssueId, &Issue> =
+            read.listed.iter().chain(read.left).map(|issue| (&issue.id, issue)).collect();
+        for stored in engine.0.runs.of(&self.project) {
             let run = &stored.run;
             // What was claimed after this reading began was claimed on a newer one.
-            if !self.is_ours(run)
-                || run.created_at >= observed_at
-                || matches!(run.phase, Phase::Landing { .. })
-            {
+            if !self.is_ours(run) || run.created_at >= read.at || matches!(run.phase, Phase::Landing { .. }) {
                 continue;
             }
-            let found = seen.get(&run.issue.id);
+            let found = seen.get(&run.issue.id).copied();
             if found.is_none() {
                 if !gone.contains(&run.issue.id) {
                     continue;
@@ -125,18 +122,31 @@ impl Board {
             };
             let input = match (left, found) {
                 (Some(left), _) => Input::IssueLeft(left),
-                (None, Some(issue)) => Input::IssueSeen(Box::new(issue.clone())),
-                (None, None) => continue,
+                (None, Some(issue)) if handoff::is_news(run, issue) => {
+                    Input::IssueSeen(Box::new(issue.clone()))
+                }
+                (None, Some(_) | None) => continue,
             };
             engine.submit(&run.id, input).await?;
         }
-        self.missing = missing;
-        Ok(())
+        Ok(missing)
     }
 
     pub(super) fn is_ours(&self, run: &Run) -> bool {
         run.issue.project == self.project && run.review.is_none()
     }
+}
+
+/// One reading of the tracker.
+struct Read<'a> {
+    /// The candidates; none when they could not be read.
+    listed: &'a [Issue],
+    /// What was asked for by id.
+    left: &'a [Issue],
+    /// What was asked for and is not there.
+    gone: &'a [IssueId],
+    /// When the reading began.
+    at: Timestamp,
 }
 
 /// Why a landed run's issue is no longer to be worked on, if so.

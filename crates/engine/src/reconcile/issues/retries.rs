@@ -2,7 +2,7 @@
 
 use super::{Board, OVERDUE};
 use crate::Engine;
-use domain::IssueId;
+use domain::{IssueId, Timestamp};
 use domain::issue::Issue;
 use domain::run::{self, Input, Phase, Refusal, Requeued, Run, Wait, handoff};
 use std::collections::HashMap;
@@ -20,15 +20,11 @@ impl Board {
             tracing::error!(error = base::error::chain(&error), "cannot take up what is due");
             return Some(OVERDUE);
         }
-        self.next_due(engine).await
+        self.next_due(engine)
     }
 
-    async fn next_due(&self, engine: &Engine) -> Option<Duration> {
-        let now = engine.now();
-        let open = engine.open_runs().await.unwrap_or_default();
-        let waits =
-            open.iter().filter(|stored| self.is_ours(&stored.run)).filter_map(|stored| stored.run.due());
-        let soonest = waits.min()?;
+    fn next_due(&self, engine: &Engine) -> Option<Duration> {
+        let (now, soonest) = (engine.now(), engine.0.runs.next_due(&self.project)?);
         // What is overdue already waits for something that has no instant.
         Some(if soonest > now { Duration::from_millis(soonest.since(now).0 + 1) } else { OVERDUE })
     }
@@ -41,10 +37,10 @@ impl Board {
             return Ok(());
         };
         let now = engine.now();
-        let has_slot = engine.0.store.live(&self.project).await?.all < project.slots;
-        let open = engine.open_runs().await?;
+        let has_slot = engine.0.runs.live(&self.project).all < project.slots;
+        let by = if has_slot { Timestamp(i64::MAX) } else { now };
         let is_due = |run: &Run| match &run.phase {
-            Phase::Waiting { due, why } => *due <= now || (has_slot && *why == Wait::NoSlot),
+            Phase::Waiting { due, why } => *due <= now || *why == Wait::NoSlot,
             Phase::Starting { .. }
             | Phase::Working { .. }
             | Phase::Blocked { .. }
@@ -53,11 +49,8 @@ impl Board {
             | Phase::Landing { .. }
             | Phase::Ended { .. } => false,
         };
-        let due: Vec<StoredRun> = open
-            .into_iter()
-            .filter(|stored| self.is_ours(&stored.run) && is_due(&stored.run))
-            .take(MAX_DUE)
-            .collect();
+        let waiting = engine.0.runs.due(&self.project, by, usize::MAX).into_iter();
+        let due: Vec<_> = waiting.filter(|s| self.is_ours(&s.run) && is_due(&s.run)).take(MAX_DUE).collect();
         if due.is_empty() || engine.0.setup.preflight.check(&self.project).await.is_err() {
             // A workflow that cannot be used starts nothing; who comes to claim says so.
             return Ok(());
@@ -95,7 +88,8 @@ impl Engine {
     /// Claims the next attempt of a handed-off run that is due, by the agent that its issue's state calls for.
     async fn take_up(&self, id: &domain::RunId, agent: &domain::AgentName) -> Result<(), store::Error> {
         let _turn = self.0.shares.turn().await;
-        let Some(mut stored) = self.0.store.run(id).await? else { return Ok(()) };
+        let Some(stored) = self.run(id).await? else { return Ok(()) };
+        let mut stored = StoredRun::clone(&stored);
         let Some(facts) = self.facts(&stored.run.issue.project, agent).await? else { return Ok(()) };
         stored.run.agent = facts.agent.name.clone();
         stored.run.team = facts.agent.team.clone();
@@ -104,7 +98,7 @@ impl Engine {
             Ok(step) => {
                 let base = Base::Version(stored.version);
                 let commit = Commit { step: &step, base, guards: Some(&facts.guards), effect: None, now };
-                match self.0.store.commit_step(commit).await {
+                match self.commit(commit).await {
                     Ok(_) => self.woken_by(&step, false),
                     // Decided again at the next look.
                     Err(store::Error::Outdated { .. }) => {}

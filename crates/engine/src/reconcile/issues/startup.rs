@@ -5,7 +5,6 @@ use crate::Engine;
 use domain::fleet::Delivery;
 use domain::issue::{Issue, IssueRef};
 use domain::run::Run;
-use std::collections::HashSet;
 
 impl Board {
     /// Looks once for workspaces of issues that are over. A tracker that does not answer is no reason not to start.
@@ -31,9 +30,7 @@ impl Board {
             }
         };
         // Open runs are let go by the reading that follows, and clean up after themselves.
-        let open = engine.open_runs().await.unwrap_or_default();
-        let worked_on: HashSet<_> = open.iter().map(|stored| &stored.run.issue.id).collect();
-        for issue in over.iter().filter(|issue| !worked_on.contains(&issue.id)) {
+        for issue in over.iter().filter(|issue| engine.0.runs.author_of(&self.project, &issue.id).is_none()) {
             let path = engine.0.setup.root(&handoff.root).path_of(&issue.identifier);
             if path.symlink_metadata().is_ok() {
                 let run = self.nobody(issue, project.team.clone(), engine);

@@ -1,0 +1,145 @@
+//! The runs that are not over, in memory: what every look at the schedule begins with.
+//!
+//! The store is the truth; this is what it says, kept as each step is committed. Invariants:
+//! - this is the only engine of the database (see [`crate::tenure`]), and every step that it commits passes through
+//!   [`Engine::commit`]: nothing changes an open run behind this copy's back;
+//! - an entry is replaced by a later version only, in whatever order the answers of two commits are heard;
+//! - a commit that was not kept, or whose outcome is not known, puts its run in doubt until the store was asked again;
+//! - a start that is being committed counts as live already, so that no slot is given away twice.
+
+mod index;
+
+use crate::Engine;
+use domain::run::Run;
+use domain::{IssueId, ProjectName, RunId, Timestamp};
+use index::Index;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::Error;
+use store::run::{Live, StoredRun};
+use store::step::Commit;
+
+/// The open runs. Shared by everything that looks at them.
+#[derive(Default)]
+pub(crate) struct Runs(Mutex<Index>);
+
+impl Runs {
+    /// What the store has; called once, before anything is decided.
+    pub(crate) fn load(&self, open: Vec<StoredRun>) {
+        let mut index = self.index();
+        *index = Index::default();
+        open.into_iter().for_each(|stored| index.put(stored));
+    }
+
+    /// The run, if it is open and not in doubt.
+    pub(crate) fn get(&self, id: &RunId) -> Option<Arc<StoredRun>> {
+        self.index().get(id)
+    }
+
+    /// Every open run, by id.
+    pub(crate) fn open(&self) -> Vec<Arc<StoredRun>> {
+        self.index().open()
+    }
+
+    /// The open runs of `project`, by id.
+    pub(crate) fn of(&self, project: &ProjectName) -> Vec<Arc<StoredRun>> {
+        self.index().of(project)
+    }
+
+    /// The open reviews, by id.
+    pub(crate) fn reviews(&self) -> Vec<Arc<StoredRun>> {
+        self.index().reviews()
+    }
+
+    /// The author's run that is open for the issue.
+    pub(crate) fn author_of(&self, project: &ProjectName, issue: &IssueId) -> Option<RunId> {
+        self.index().author_of(project, issue)
+    }
+
+    /// Live attempts of `project`, starts under way included.
+    pub(crate) fn live(&self, project: &ProjectName) -> Live {
+        self.index().live(project)
+    }
+
+    /// Up to `limit` waiting runs of `project` that are due at `now`, the longest due first.
+    pub(crate) fn due(&self, project: &ProjectName, now: Timestamp, limit: usize) -> Vec<Arc<StoredRun>> {
+        self.index().due(project, now, limit)
+    }
+
+    /// When the next waiting run of `project` is due.
+    pub(crate) fn next_due(&self, project: &ProjectName) -> Option<Timestamp> {
+        self.index().next_due(project)
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A start that is being committed; dropping it, also with the future that waits, takes it back.
+struct Starting<'a> {
+    runs: &'a Runs,
+    run: &'a Run,
+}
+
+impl<'a> Starting<'a> {
+    fn of(runs: &'a Runs, run: &'a Run) -> Self {
+        runs.index().starting(run, 1);
+        Self { runs, run }
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.runs.index().starting(self.run, -1);
+    }
+}
+
+impl Engine {
+    /// Commits a step: the one way by which a run changes.
+    pub(crate) async fn commit(&self, commit: Commit<'_>) -> Result<u64, Error> {
+        let (runs, run, now) = (&self.0.runs, &commit.step.run, commit.now);
+        // Whoever waits for the answer may leave before it comes.
+        let doubt = Doubt { runs, run: &run.id };
+        let _starting = (commit.guards.is_some() && run.is_live()).then(|| Starting::of(runs, run));
+        let answer = self.0.store.commit_step(commit).await;
+        drop(doubt);
+        if let Ok(version) = answer {
+            runs.index().put(StoredRun { run: run.clone(), version, updated_at: now });
+        }
+        answer
+    }
+
+    /// The run as it stands; the store is asked when it is over or in doubt.
+    pub(crate) async fn run(&self, id: &RunId) -> Result<Option<Arc<StoredRun>>, Error> {
+        if let Some(known) = self.0.runs.get(id) {
+            return Ok(Some(known));
+        }
+        let Some(stored) = self.0.store.run(id).await? else {
+            self.0.runs.index().settle(id);
+            return Ok(None);
+        };
+        self.0.runs.index().put(stored.clone());
+        Ok(Some(Arc::new(stored)))
+    }
+
+    /// Asks the store for every run in doubt.
+    pub(crate) async fn settle_doubts(&self) -> Result<(), Error> {
+        let doubts = self.0.runs.index().doubts();
+        for id in doubts {
+            self.run(&id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A commit under way: what its run is like is in doubt from when it ends until its outcome is told.
+struct Doubt<'a> {
+    runs: &'a Runs,
+    run: &'a RunId,
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        self.runs.index().doubt(self.run);
+    }
+}
