@@ -136,7 +136,6 @@ impl Engine {
         self.0.runs.load(self.0.store.open_runs().await?);
         // Whoever gave an order may have been killed before every run it covers heard of it.
         self.stop_contained().await?;
-        self.take_up_lost().await?;
         self.spawn_loops();
         Ok(())
     }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 const NAME: &str = "engine";
 /// How long an engine that shows no sign of life keeps others waiting.
-const LIFE: Millis = Millis::seconds(15);
+pub(crate) const LIFE: Millis = Millis::seconds(15);
 /// How often it shows one: three chances before the lease ends.
 const RENEW: Duration = Duration::from_secs(4);
 /// How often one that stands by asks.

@@ -1,7 +1,9 @@
 //! Effects: what is owed to the outside, claimed with a lease.
 //!
 //! Invariants: leases use the database's clock; every claim counts in `tries`, which is the lease's fence, so
-//! a performer that was taken for lost can no longer renew, end or postpone anything.
+//! a performer that was taken for lost can no longer end or postpone anything. A performer keeps what it holds for as
+//! long as its process is the engine of the database ([`crate::lease`]): one lease is renewed for all of them, and
+//! nothing for each.
 
 use crate::db::{Batch, Row};
 use crate::row::{at, json, page, small};
@@ -10,8 +12,8 @@ use crate::{Error, Result, Store, params};
 use domain::effect::Effect;
 use domain::{EffectId, Millis, RunId, Timestamp};
 
-/// The right to perform an effect for a while.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The right to perform an effect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// Which effect.
     pub effect: EffectId,
@@ -59,12 +61,13 @@ const CLAIM: &str = "WITH due AS MATERIALIZED (
     WHERE seq IN (SELECT seq FROM due) AND status = 'pending'
     RETURNING seq, id, lease_owner, tries, payload, last_error";
 const EXPIRED: &str = "SELECT seq, id, lease_owner, tries, payload, last_error FROM effects
-    WHERE status = 'claimed' AND lease_until < {now} ORDER BY lease_until, seq LIMIT $1";
-const RETAKE: &str = "UPDATE effects SET lease_owner = $3, lease_until = {now} + $4, tries = tries + 1
-    WHERE id = $1 AND tries = $2 AND status = 'claimed' AND lease_until < {now} RETURNING tries";
-const END_ALL: &str = "UPDATE effects SET lease_until = 0 WHERE status = 'claimed'";
-const RENEW: &str = "UPDATE effects SET lease_until = {now} + $4
+    WHERE status = 'claimed' AND lease_until < {now} AND lease_owner <> $1
+    ORDER BY lease_until, seq LIMIT $2";
+const HELD: &str = "SELECT id, lease_owner, tries FROM effects
+    WHERE status = 'claimed' AND lease_until < {now} AND lease_owner = $1 ORDER BY lease_until, seq LIMIT $2";
+const DISOWN: &str = "UPDATE effects SET lease_owner = '', lease_until = 0
     WHERE id = $1 AND lease_owner = $2 AND tries = $3 AND status = 'claimed'";
+const END_ALL: &str = "UPDATE effects SET lease_until = 0 WHERE status = 'claimed'";
 const RETRY: &str = "UPDATE effects SET status = 'pending', not_before = {now} + $4, last_error = $5,
         lease_owner = NULL, lease_until = NULL
     WHERE id = $1 AND lease_owner = $2 AND tries = $3 AND status = 'claimed'";
@@ -78,6 +81,8 @@ const ELSEWHERE: &str = "SELECT run FROM effects WHERE kind = 'start_attempt' AN
     AND lease_owner <> $1 AND lease_until >= {now} ORDER BY run LIMIT $2";
 const OWED: &str = "SELECT count(*) AS n FROM effects WHERE status IN ('pending', 'claimed')";
 
+/// Effects of one performer that are looked through at once; more than one engine has attempts.
+const MAX_HELD: u32 = 50_000;
 /// Characters of an error that are kept with an effect.
 const MAX_ERROR: usize = 2_000;
 
@@ -109,19 +114,24 @@ impl Store {
         Ok(wait_us.map(|us| Millis(u64::try_from(us).unwrap_or(0).div_ceil(1_000))))
     }
 
-    /// Effects whose lease has ended while they were being performed: their performer is lost. They stay as
-    /// they are until one is [retaken](Store::retake_effect).
-    pub async fn expired_effects(&self, limit: u32) -> Result<Vec<Claimed>> {
-        let rows = self.db.read(EXPIRED, params![page(limit)]).await?;
+    /// Effects that others than `owner` claimed and whose lease has ended: their performer is lost. They stay as they
+    /// are until their lease is given back or the effect is ended under it.
+    pub async fn expired_effects(&self, owner: &str, limit: u32) -> Result<Vec<Claimed>> {
+        let rows = self.db.read(EXPIRED, params![owner, page(limit)]).await?;
         rows.iter().map(claimed).collect()
     }
 
-    /// Takes an expired effect over; [`Error::LeaseLost`] when somebody else was faster, or its lease lives.
-    pub async fn retake_effect(&self, expired: &Lease, owner: &str, lease: Millis) -> Result<Lease> {
-        let params = params![expired.effect.as_str(), expired.tries, owner, micros(lease)];
-        let rows = self.fenced(expired, RETAKE, params).await?;
-        let tries = rows.first().map_or(Ok(expired.tries), |row| small(row, "tries"))?;
-        Ok(Lease { effect: expired.effect.clone(), owner: owner.to_owned(), tries })
+    /// Effects that `owner` claimed longer ago than their lease: it is performing them, or has lost sight of them.
+    pub async fn held_effects(&self, owner: &str) -> Result<Vec<Lease>> {
+        let rows = self.db.read(HELD, params![owner, MAX_HELD]).await?;
+        rows.iter().map(lease).collect()
+    }
+
+    /// Makes the effect one whose performer is lost. One that was ended or given back meanwhile stays as it is.
+    pub async fn disown_effect(&self, held: &Lease) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.run("disown", DISOWN, params![held.effect.as_str(), held.owner.as_str(), held.tries]);
+        self.db.commit(batch).await.map(|_| ()).map_err(Into::into)
     }
 
     /// Ends every lease, so that the effects show up as expired at once. Only for a process that knows it is
@@ -130,12 +140,6 @@ impl Store {
         let mut batch = Batch::new();
         batch.run("end all leases", END_ALL, vec![]);
         Ok(self.db.commit(batch).await?.affected(0))
-    }
-
-    /// Makes the lease last for `lease` from now; [`Error::LeaseLost`] says: stop at once.
-    pub async fn renew_effect(&self, held: &Lease, lease: Millis) -> Result<()> {
-        let params = params![held.effect.as_str(), held.owner.as_str(), held.tries, micros(lease)];
-        self.fenced(held, RENEW, params).await.map(|_| ())
     }
 
     /// Ends the effect. Where the outcome makes a step, [`Store::commit_step`] does both in one transaction.
@@ -149,7 +153,9 @@ impl Store {
     pub async fn retry_effect(&self, held: &Lease, wait: Millis, error: &str) -> Result<()> {
         let lease = params![held.effect.as_str(), held.owner.as_str(), held.tries];
         let rest = params![micros(wait), shortened(error)];
-        self.fenced(held, RETRY, [lease, rest].concat()).await.map(|_| ())
+        let mut batch = Batch::new();
+        batch.one(Lease::LABEL, RETRY, [lease, rest].concat());
+        self.commit_fenced(held, batch).await.map(|_| ())
     }
 
     /// The effects of `run`, in the order in which they were owed.
@@ -168,17 +174,6 @@ impl Store {
     pub async fn owed_effects(&self) -> Result<u64> {
         let rows = self.db.read(OWED, vec![]).await?;
         Ok(rows.first().map_or(Ok(0), |row| row.uint("n"))?)
-    }
-
-    async fn fenced(
-        &self,
-        held: &Lease,
-        sql: &'static str,
-        params: Vec<crate::db::Value>,
-    ) -> Result<Vec<Row>> {
-        let mut batch = Batch::new();
-        batch.one(Lease::LABEL, sql, params);
-        self.commit_fenced(held, batch).await
     }
 
     async fn commit_fenced(&self, held: &Lease, batch: Batch) -> Result<Vec<Row>> {
@@ -200,14 +195,14 @@ pub(crate) fn ending(batch: &mut Batch, held: &Lease, end: Ending<'_>, now: Time
     batch.one(Lease::LABEL, END, [lease, params![status, now.0, error]].concat());
 }
 
+fn lease(row: &Row) -> Result<Lease> {
+    let owner = row.text("lease_owner")?.to_owned();
+    Ok(Lease { effect: row.text("id")?.into(), owner, tries: small(row, "tries")? })
+}
+
 fn claimed(row: &Row) -> Result<Claimed> {
-    let lease = Lease {
-        effect: row.text("id")?.into(),
-        owner: row.text("lease_owner")?.to_owned(),
-        tries: small(row, "tries")?,
-    };
     let last_error = row.opt_text("last_error")?.map(str::to_owned);
-    Ok(Claimed { lease, effect: json(row, "payload")?, last_error })
+    Ok(Claimed { lease: lease(row)?, effect: json(row, "payload")?, last_error })
 }
 
 fn line(row: &Row) -> Result<EffectLine> {

@@ -58,11 +58,7 @@ impl Store {
     }
 
     /// Commits changes that need not be kept together, some hundred in each transaction.
-    async fn commit_many(
-        &self,
-        label: &'static str,
-        changes: Vec<(&'static str, Vec<Value>)>,
-    ) -> Result<()> {
+    async fn commit_many(&self, label: &'static str, changes: Vec<(&'static str, Vec<Value>)>) -> Result<()> {
         let mut changes = changes.into_iter().peekable();
         while changes.peek().is_some() {
             let mut batch = Batch::new();

@@ -1,8 +1,7 @@
 //! The effects that this process is performing right now.
 //!
-//! A lease that ended is no proof that its performer is lost: a machine that slept, or a database that stood still,
-//! ends every lease at once. What is held here is still being performed and will be renewed or let go by whoever
-//! performs it.
+//! What this engine claimed and is not among them was lost sight of: its task panicked, or the answer to its claim or to
+//! its end never came.
 
 use domain::EffectId;
 use std::collections::HashSet;

@@ -1,9 +1,9 @@
 //! Performs what is owed: claims effects under a lease, performs each in a task of its own, settles it.
 //!
-//! Invariants: an effect is performed by whoever holds its lease; the lease is renewed as long as it is
-//! performed; a performer that cannot renew stops its attempts before the lease ends; an effect that fails
-//! is tried again later, and given up only after [`MAX_TRIES`], which the run is told; what people must be told
-//! is not given up as long as their issue is there.
+//! Invariants: an effect is performed by whoever claimed it, for as long as its process is the engine of the database;
+//! one that may no longer be drops what it performs before another may take it up; an effect that fails is tried again
+//! later, and given up only after [`MAX_TRIES`], which the run is told; what people must be told is not given up as
+//! long as their issue is there.
 
 mod clean_workspace;
 pub(crate) mod collect_change;
@@ -11,19 +11,20 @@ mod comment;
 mod end_attempt;
 mod held;
 mod land;
+mod lost;
 mod move_issue;
 mod request_review;
 mod start_attempt;
 
 pub(crate) use held::Held;
+pub(crate) use lost::Unseen;
 
 use crate::Engine;
-use crate::attempt::sandbox_name;
 use adapters::tracker::{self, Mark, Tracker};
 use domain::Millis;
-use domain::effect::{Effect, WhenLost};
+use domain::effect::Effect;
 use domain::failure::{Failure, FailureKind};
-use domain::run::{AttemptEnd, Input, Run, Spent};
+use domain::run::{Input, Run};
 use domain::step::Step;
 use domain::{EffectId, IssueId, RunId};
 use std::sync::{Arc, PoisonError};
@@ -33,14 +34,9 @@ use store::run::Base;
 use store::step::{Commit, Ending, Guards};
 use tokio::sync::Semaphore;
 
-/// How long an effect stays ours without a sign of life.
-const LEASE: Millis = Millis::seconds(15);
-/// How often the leases are renewed: three chances before one ends.
-const RENEW: Duration = Duration::from_secs(4);
-/// A lease that was not renewed for this long may be gone before the next try is answered.
-const LAST_RENEWAL: Duration = Duration::from_secs(11);
-/// What a renewal is given that comes late: after a machine slept, the first answer tells whether the lease still holds.
-const FIRST_PATIENCE: Duration = Duration::from_secs(2);
+/// What is claimed is left alone for so long, by others and by the search for what was lost sight of: as long as the
+/// engine's own lease, so that nobody takes up what an engine still performs that is about to learn that it is none.
+const LEASE: Millis = crate::tenure::LIFE;
 /// How long the performer sleeps when nothing wakes it: waits that end, other engines' leases.
 const IDLE: Duration = Duration::from_millis(500);
 /// Effects taken up at once in one reading.
@@ -51,10 +47,6 @@ const AT_ONCE: usize = 8;
 const MAX_TRIES: u32 = 12;
 /// The longest wait between two tries.
 const LONGEST_WAIT: Millis = Millis::seconds(60);
-
-/// How long the last process of a lost attempt may take to be gone before it is worth a warning: five seconds.
-const CLEAR_TRIES: u32 = 100;
-const CLEAR_WAIT: Duration = Duration::from_millis(50);
 
 /// What performing an effect came to; committed together with the effect's end.
 pub(crate) enum Answer {
@@ -149,59 +141,6 @@ impl Engine {
         }
     }
 
-    /// Takes up what a lost performer left behind: its leases have ended.
-    pub(crate) async fn take_up_lost(&self) -> Result<(), store::Error> {
-        for lost in self.0.store.expired_effects(BATCH).await? {
-            if self.0.held.contains(&lost.lease.effect) {
-                continue;
-            }
-            let lease = match self.0.store.retake_effect(&lost.lease, &self.0.owner, LEASE).await {
-                Ok(lease) => lease,
-                // Another engine was quicker, or the performer was only late.
-                Err(store::Error::LeaseLost { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            match (lost.effect.when_lost(), &lost.effect) {
-                (WhenLost::TellRun, Effect::StartAttempt { run, fence, .. }) => {
-                    let lost = Failure::new(
-                        FailureKind::Lost,
-                        "the process that supervised the attempt ended; the agent was ended with it",
-                    );
-                    let input = Input::AttemptEnded {
-                        fence: *fence,
-                        end: AttemptEnd::Failed(lost),
-                        spent: Spent::default(),
-                    };
-                    // Before the effect ends: whoever is killed in between does it again.
-                    self.clear_away(sandbox_name(run, *fence));
-                    self.submit_ending(run, input, &lease, Ending::Done).await?;
-                }
-                (WhenLost::TellRun | WhenLost::Again, _) => {
-                    self.0.store.retry_effect(&lease, Millis(0), "its performer was lost").await?;
-                    self.0.owed.wake();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes the empty walls of an attempt whose supervisor was lost, as soon as its last process is gone.
-    fn clear_away(&self, sandbox: String) {
-        if self.0.sandbox.remove_leftover(&sandbox) {
-            return;
-        }
-        let engine = self.clone();
-        self.0.tasks.spawn("clear a lost sandbox away", async move {
-            for _ in 0..CLEAR_TRIES {
-                tokio::time::sleep(CLEAR_WAIT).await;
-                if engine.0.sandbox.remove_leftover(&sandbox) {
-                    return;
-                }
-            }
-            tracing::warn!(sandbox, "something still lives in the sandbox of a lost attempt");
-        });
-    }
-
     async fn perform_one(&self, claimed: Claimed, permits: &Semaphore) {
         let work = async {
             match &claimed.effect {
@@ -221,51 +160,21 @@ impl Engine {
             }
         };
         let _held = self.0.held.enter(claimed.lease.effect.clone());
-        let Some(done) = self.while_held(&claimed.lease, Box::pin(work)).await else {
-            tracing::error!(effect = %claimed.lease.effect, "the lease was lost; another performer may have it");
-            return;
+        let done = tokio::select! {
+            done = Box::pin(work) => done,
+            () = self.0.tenure.lost.cancelled() => {
+                tracing::error!(effect = %claimed.lease.effect, "dropped: another engine may perform it");
+                return;
+            }
         };
         match self.settle(&claimed, done).await {
             Ok(()) => {}
             Err(store::Error::LeaseLost { effect }) => {
                 tracing::error!(%effect, "another performer took it over");
             }
-            // The lease ends, and the effect is taken up again.
+            // It is found again: nobody performs it, and it is not settled.
             Err(error) => {
                 tracing::error!(effect = %claimed.lease.effect, error = base::error::chain(&error), "effect not settled");
-            }
-        }
-    }
-
-    /// Does `work` while the lease is renewed. `None`, with the work dropped, when it was lost or could not be
-    /// renewed for so long that it may be.
-    async fn while_held<T>(&self, lease: &Lease, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
-        let mut renewed = tokio::time::Instant::now();
-        loop {
-            tokio::select! {
-                done = &mut work => return Some(done),
-                () = tokio::time::sleep(RENEW) => {}
-            }
-            // The lease lasts from some instant after this one; the answer may come much later.
-            let asked = tokio::time::Instant::now();
-            let last = (renewed + LAST_RENEWAL).max(asked + FIRST_PATIENCE);
-            let renewal = tokio::time::timeout_at(last, self.0.store.renew_effect(lease, LEASE));
-            let answer = tokio::select! {
-                done = &mut work => return Some(done),
-                answer = renewal => answer,
-            };
-            match answer {
-                Ok(Ok(())) => renewed = asked,
-                Ok(Err(store::Error::LeaseLost { .. })) => return None,
-                Ok(Err(error)) => {
-                    tracing::error!(effect = %lease.effect, error = base::error::chain(&error), "cannot renew a lease");
-                }
-                Err(_) => {
-                    tracing::error!(effect = %lease.effect, "cannot renew a lease: the store does not answer")
-                }
-            }
-            if renewed + LAST_RENEWAL <= tokio::time::Instant::now() {
-                return None;
             }
         }
     }

@@ -4,6 +4,7 @@ mod issues;
 mod runs;
 
 use crate::order::Error;
+use crate::perform::Unseen;
 use crate::{Engine, kill_plane};
 use domain::Timestamp;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use std::time::Duration;
 const SHORTEST: Duration = Duration::from_millis(25);
 /// How often waiting runs and lost effects are looked for without a wake-up.
 const RUNS_TICK: Duration = Duration::from_millis(500);
+/// How often this engine looks for what it claimed and does not perform. It takes a mistake or a lost answer to happen.
+const UNSEEN_TICK: Duration = Duration::from_secs(10);
 /// How often an order that is not proven is asked again.
 const ORDERS_TICK: Duration = Duration::from_secs(2);
 /// How long an order that the kill plane has may be on its way to the store, microseconds.
@@ -22,9 +25,19 @@ impl Engine {
     pub(crate) async fn reconcile_runs_forever(&self) {
         let over = self.0.tasks.token();
         let mut due = self.0.due.listen();
+        let (mut unseen, mut looked) = (Unseen::default(), tokio::time::Instant::now());
         while !over.is_cancelled() {
             if let Err(error) = self.reconcile_runs().await {
                 tracing::error!(error = base::error::chain(&error), "cannot reconcile runs");
+            }
+            if looked.elapsed() >= UNSEEN_TICK {
+                looked = tokio::time::Instant::now();
+                if let Err(error) = self.disown_unseen(&mut unseen).await {
+                    tracing::error!(
+                        error = base::error::chain(&error),
+                        "cannot look for what nobody performs"
+                    );
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(RUNS_TICK) => {}

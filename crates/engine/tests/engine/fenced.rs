@@ -17,8 +17,8 @@ async fn second_claim(world: &World) -> Run {
 #[tokio::test]
 async fn only_the_claim_in_force_may_change_anything() {
     let world = World::new().await;
-    let engine = world.start().await;
     let run = second_claim(&world).await;
+    let engine = world.start().await;
     engine.still_holds(&run.id, Fence(2)).await.unwrap();
     for stale in [Fence(1), Fence(3)] {
         let told = engine.still_holds(&run.id, stale).await.unwrap_err();
@@ -32,8 +32,8 @@ async fn only_the_claim_in_force_may_change_anything() {
 #[tokio::test]
 async fn an_order_ends_the_claim_before_the_run_has_heard_of_it() {
     let world = World::new().await;
-    let engine = world.start().await;
     let run = second_claim(&world).await;
+    let engine = world.start().await;
     engine.still_holds(&run.id, Fence(2)).await.unwrap();
     let (_, version) = world.store.containments_at_version().await.unwrap();
     world.store.contain(&containment("team/pay", 1), version).await.unwrap();

@@ -1,9 +1,9 @@
 //! Begun work comes before new work, and nothing that cannot go on stands in the way of what can.
 
 use crate::world::{World, eventually};
-use domain::{IssueId, Sha};
 use domain::change::{Change, Owner};
 use domain::run::{Phase, Refusal, Wait};
+use domain::{IssueId, Sha};
 use std::collections::BTreeMap;
 
 #[tokio::test]

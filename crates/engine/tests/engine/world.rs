@@ -194,7 +194,12 @@ fn setup(folder: &Path, project: Project) -> Setup {
         path: vec![],
         agent_uid: 65_534,
         program: PathBuf::from("/bin/false"),
-        outside: Outside { clock: Clock::system(), ids: Ids::random(), env: Env::process(), drivers: Arc::new(Installed) },
+        outside: Outside {
+            clock: Clock::system(),
+            ids: Ids::random(),
+            env: Env::process(),
+            drivers: Arc::new(Installed),
+        },
     }
 }
 

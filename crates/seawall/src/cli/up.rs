@@ -47,7 +47,12 @@ pub async fn run(args: Args, context: &Context) -> Ended {
         })?;
     }
     let file = config.file.clone();
-    let outside = Outside { clock: context.clock.clone(), ids: Ids::random(), env: context.env.clone(), drivers: Arc::new(Installed) };
+    let outside = Outside {
+        clock: context.clock.clone(),
+        ids: Ids::random(),
+        env: context.env.clone(),
+        drivers: Arc::new(Installed),
+    };
     let options = Options { insecure_loopback: args.insecure_loopback };
     let mut term = signal(SignalKind::terminate())?;
     let daemon = Daemon::start(config, options, outside).await.map_err(not_started)?;

@@ -76,7 +76,12 @@ async fn perform(
     context: &Context,
     tell: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Report, Error> {
-    let outside = Outside { clock: context.clock.clone(), ids: Ids::random(), env: context.env.clone(), drivers: Arc::new(Installed) };
+    let outside = Outside {
+        clock: context.clock.clone(),
+        ids: Ids::random(),
+        env: context.env.clone(),
+        drivers: Arc::new(Installed),
+    };
     let mut stage = Stage::set(args, outside, tell).await?;
     let report = match play(&mut stage).await {
         Ok(()) => stage.report().await,

@@ -12,8 +12,8 @@ use store::{Error, Store};
 on_both_engines!(
     an_effect_is_claimed_by_one_performer_only,
     an_effect_owed_twice_is_owed_once,
-    a_retaken_effect_no_longer_listens_to_its_first_performer,
-    a_living_lease_cannot_be_retaken,
+    an_effect_that_is_taken_over_no_longer_listens_to_its_first_performer,
+    what_an_engine_holds_is_lost_to_others_only_and_only_in_time,
     a_retried_effect_waits_and_keeps_its_error,
     a_step_and_the_end_of_its_effect_are_one,
     a_dead_effect_says_why,
@@ -57,34 +57,38 @@ async fn an_effect_owed_twice_is_owed_once(fresh: &Fresh) {
     assert!(store.claim_effects("me", 1, LEASE).await.unwrap().is_empty());
 }
 
-async fn a_retaken_effect_no_longer_listens_to_its_first_performer(fresh: &Fresh) {
+async fn an_effect_that_is_taken_over_no_longer_listens_to_its_first_performer(fresh: &Fresh) {
     let store = Store::open(&fresh.url).await.unwrap();
     claimed(&store, "run1", "1", 10).await;
     let first = store.claim_effects("first", 1, LEASE).await.unwrap().remove(0).lease;
     assert_eq!(first.tries, 1);
     assert_eq!(store.end_all_leases().await.unwrap(), 1);
-    let expired = store.expired_effects(10).await.unwrap().remove(0).lease;
+    let expired = store.expired_effects("second", 10).await.unwrap().remove(0).lease;
     assert_eq!(expired, first);
-    let second = store.retake_effect(&expired, "second", LEASE).await.unwrap();
+    store.retry_effect(&expired, Millis(0), "its performer was lost").await.unwrap();
+    let second = store.claim_effects("second", 1, LEASE).await.unwrap().remove(0).lease;
     assert_eq!((second.owner.as_str(), second.tries), ("second", 2));
     let lost = Error::LeaseLost { effect: first.effect.clone() };
-    assert_eq!(store.renew_effect(&first, LEASE).await, Err(lost.clone()));
     assert_eq!(store.retry_effect(&first, Millis(0), "x").await, Err(lost.clone()));
-    assert_eq!(store.finish_effect(&first, Ending::Done, Timestamp(1)).await, Err(lost.clone()));
-    assert_eq!(store.retake_effect(&expired, "third", LEASE).await, Err(lost));
-    store.renew_effect(&second, LEASE).await.unwrap();
+    assert_eq!(store.finish_effect(&first, Ending::Done, Timestamp(1)).await, Err(lost));
     store.finish_effect(&second, Ending::Done, Timestamp(1)).await.unwrap();
     assert!(store.finish_effect(&second, Ending::Done, Timestamp(1)).await.is_err());
-    assert!(store.expired_effects(10).await.unwrap().is_empty());
+    assert!(store.expired_effects("third", 10).await.unwrap().is_empty());
 }
 
-async fn a_living_lease_cannot_be_retaken(fresh: &Fresh) {
+async fn what_an_engine_holds_is_lost_to_others_only_and_only_in_time(fresh: &Fresh) {
     let store = Store::open(&fresh.url).await.unwrap();
     claimed(&store, "run1", "1", 10).await;
-    let held = store.claim_effects("first", 1, LEASE).await.unwrap().remove(0).lease;
-    assert!(store.expired_effects(10).await.unwrap().is_empty());
-    assert!(matches!(store.retake_effect(&held, "second", LEASE).await, Err(Error::LeaseLost { .. })));
-    store.renew_effect(&held, LEASE).await.unwrap();
+    let held = store.claim_effects("first", 1, LEASE).await.unwrap().remove(0);
+    assert!(store.expired_effects("second", 10).await.unwrap().is_empty());
+    assert!(store.held_effects("first").await.unwrap().is_empty());
+    store.end_all_leases().await.unwrap();
+    assert!(store.expired_effects("first", 10).await.unwrap().is_empty());
+    assert_eq!(store.held_effects("first").await.unwrap(), [held.lease.clone()]);
+    assert!(store.held_effects("second").await.unwrap().is_empty());
+    assert_eq!(store.expired_effects("second", 10).await.unwrap(), [held.clone()]);
+    store.disown_effect(&held.lease).await.unwrap();
+    assert_eq!(store.expired_effects("first", 10).await.unwrap()[0].effect, held.effect);
 }
 
 async fn a_retried_effect_waits_and_keeps_its_error(fresh: &Fresh) {
@@ -125,7 +129,6 @@ async fn a_step_and_the_end_of_its_effect_are_one(fresh: &Fresh) {
     assert_eq!(lost, Error::LeaseLost { effect: held.effect.clone() });
     let outdated = store.commit_step(commit(run.version + 1, &held)).await.unwrap_err();
     assert_eq!(outdated, Error::Outdated { what: "the run" });
-    store.renew_effect(&held, LEASE).await.unwrap();
     store.commit_step(commit(run.version, &held)).await.unwrap();
     let line = store.effects_of(&"run1".into(), 1).await.unwrap().remove(0);
     assert_eq!((line.status.as_str(), line.done_at), ("done", Some(Timestamp(11))));

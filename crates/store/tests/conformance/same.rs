@@ -21,7 +21,7 @@ enum Op {
     ClaimEffects { limit: u32 },
     EndEffect { lease: u8, how: u8 },
     EndLeases,
-    Retake,
+    GiveBack,
     Reserve { run: u8, call: u8, amount: u64 },
     Settle { call: u8, cost: u64 },
     Contain { scope: u8, epoch: u64, lift: bool },
@@ -36,9 +36,9 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (0u8..6, 0u8..6, prop::bool::weighted(0.1)).prop_map(|(run, input, stale)| Op::Step { run, input, stale }),
         // All or none: which of several are due first depends on the clocks' precision.
         3 => prop::sample::select(vec![0u32, 100]).prop_map(|limit| Op::ClaimEffects { limit }),
-        3 => (any::<u8>(), 0u8..4).prop_map(|(lease, how)| Op::EndEffect { lease, how }),
+        3 => (any::<u8>(), 0u8..3).prop_map(|(lease, how)| Op::EndEffect { lease, how }),
         1 => Just(Op::EndLeases),
-        1 => Just(Op::Retake),
+        1 => Just(Op::GiveBack),
         4 => (0u8..6, 0u8..8, 0u64..60).prop_map(|(run, call, amount)| Op::Reserve { run, call, amount }),
         3 => (0u8..8, 0u64..60).prop_map(|(call, cost)| Op::Settle { call, cost }),
         1 => (0u8..5, 0u64..9, any::<bool>()).prop_map(|(scope, epoch, lift)| Op::Contain { scope, epoch, lift }),
@@ -107,19 +107,16 @@ impl Subject {
                 let ended = match how {
                     0 => store.finish_effect(lease, Ending::Done, Timestamp(now)).await,
                     1 => store.finish_effect(lease, Ending::Dead("no"), Timestamp(now)).await,
-                    2 => store.retry_effect(lease, Millis(0), "again").await,
-                    _ => store.renew_effect(lease, LEASE).await,
+                    _ => store.retry_effect(lease, Millis(0), "again").await,
                 };
                 format!("{ended:?}")
             }
             Op::EndLeases => format!("{:?}", store.end_all_leases().await),
-            Op::Retake => {
-                let Some(expired) = store.expired_effects(1).await.unwrap().pop() else {
+            Op::GiveBack => {
+                let Some(expired) = store.expired_effects("other", 1).await.unwrap().pop() else {
                     return String::new();
                 };
-                let lease = store.retake_effect(&expired.lease, "other", LEASE).await;
-                self.leases.extend(lease.clone());
-                format!("{lease:?}")
+                format!("{:?}", store.retry_effect(&expired.lease, Millis(0), "lost").await)
             }
             Op::Reserve { run, call: name, amount } => {
                 let Some(run) = found(store, run).await else { return String::new() };

@@ -2,9 +2,9 @@
 
 use super::{Board, OVERDUE};
 use crate::Engine;
-use domain::{IssueId, Timestamp};
 use domain::issue::Issue;
 use domain::run::{self, Input, Phase, Refusal, Requeued, Run, Wait, handoff};
+use domain::{IssueId, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
 use store::run::{Base, StoredRun};
