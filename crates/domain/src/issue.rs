@@ -127,8 +127,7 @@ impl Issue {
     /// The first label of `required` that it lacks. Compared without case and outer blanks; a blank one is on no issue.
     pub fn lacks<'a>(&self, required: &'a [String]) -> Option<&'a str> {
         let has = |wanted: &str| {
-            let wanted = wanted.trim().to_lowercase();
-            !wanted.is_empty() && self.labels.iter().any(|label| label.trim().to_lowercase() == wanted)
+            !wanted.trim().is_empty() && self.labels.iter().any(|label| is_same(label, wanted))
         };
         required.iter().map(String::as_str).find(|wanted| !has(wanted))
     }
@@ -157,8 +156,7 @@ pub enum Standing {
 impl States {
     /// What `state` means here.
     pub fn standing(&self, state: &str) -> Standing {
-        let wanted = normal(state);
-        let same = |known: &String| normal(known) == wanted;
+        let same = |known: &String| is_same(known, state);
         if self.terminal.iter().any(same) {
             Standing::Terminal
         } else if self.active.iter().any(same) {
@@ -185,6 +183,17 @@ impl Default for States {
 /// A state as it is compared: without outer blanks and case.
 pub fn normal(state: &str) -> String {
     state.trim().to_lowercase()
+}
+
+/// Whether two states (or labels) are the same once they are [`normal`]. Asked of every issue at every look, so that the
+/// usual ones are compared as they are.
+fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.trim(), other.trim());
+    if one.is_ascii() && other.is_ascii() {
+        one.eq_ignore_ascii_case(other)
+    } else {
+        one.to_lowercase() == other.to_lowercase()
+    }
 }
 
 /// The order in which issues are offered slots (8.2): priority 1 to 4, then the rest; the oldest first; then by name.
@@ -239,6 +248,15 @@ mod tests {
     fn issue(id: &str, priority: Option<i64>, created_at: Option<i64>) -> Issue {
         let created_at = created_at.map(Timestamp);
         Issue { priority, created_at, ..Issue::new(id.into(), id, "t", "Todo") }
+    }
+
+    #[test]
+    fn states_are_compared_without_case_and_outer_blanks_in_any_script() {
+        for (one, other) in [(" In Progress", "in progress "), ("ÜBERPRÜFEN", "überprüfen"), ("ΟΔΟΣ", "οδος")]
+        {
+            assert!(is_same(one, other) && normal(one) == normal(other), "{one} {other}");
+        }
+        assert!(!is_same("Todo", "To do") && !is_same("über", "uber"));
     }
 
     #[test]

@@ -1,60 +1,89 @@
 //! What a decision to start rests on, read together, with the guards that make it hold at commit.
 
-use crate::Engine;
+use crate::runs::Live;
+use crate::{Engine, Registered};
 use domain::containment::Containments;
 use domain::fleet::{Agent, Driver, Project};
-use domain::run::{Facts, Readiness, Refusal};
+use domain::run::{Facts, Readiness, Refusal, Run};
 use domain::{AgentName, ProjectName};
+use std::sync::Arc;
 use store::Error;
-use store::run::Live;
 use store::step::Guards;
 
-/// Facts with their owners; [`Loaded::facts`] lends them out.
-pub(crate) struct Loaded {
+/// What the starts of one project rest on, read at one moment; and what was taken since.
+pub(crate) struct Moment {
     pub(crate) project: Project,
-    pub(crate) agent: Agent,
     pub(crate) containments: Containments,
-    pub(crate) readiness: Readiness,
-    pub(crate) live: Live,
-    pub(crate) share: Result<(), Refusal>,
-    /// What must not have changed when the decision is committed.
+    /// What must not have changed when the decisions are committed.
     pub(crate) guards: Guards,
+    registered: Arc<Registered>,
+    paused: Option<Refusal>,
+    live: Live,
+    taken: u32,
 }
 
-impl Loaded {
+/// The facts for one agent.
+pub(crate) struct AgentFacts<'a> {
+    pub(crate) agent: &'a Agent,
+    moment: &'a Moment,
+    readiness: Readiness,
+    share: Result<(), Refusal>,
+}
+
+impl AgentFacts<'_> {
     pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
-            project: &self.project,
-            agent: &self.agent,
-            containments: &self.containments,
-            live: self.live.all,
-            live_by_state: &self.live.authors_by_state,
+            project: &self.moment.project,
+            agent: self.agent,
+            containments: &self.moment.containments,
+            live: self.moment.live.all,
+            live_by_state: &self.moment.live.authors_by_state,
             share: self.share.clone(),
             readiness: &self.readiness,
         }
     }
 }
 
-impl Engine {
-    /// The facts for `agent` to work for `project`; `None` when the configuration knows one of them no more.
-    pub(crate) async fn facts(
-        &self,
-        project: &ProjectName,
-        agent: &AgentName,
-    ) -> Result<Option<Loaded>, Error> {
-        let registered = self.registered();
-        let (Some(project), Some(agent)) = (registered.project(project), registered.agent(agent)) else {
-            return Ok(None);
+impl Moment {
+    /// A start of `run` was decided, and is committed with all others of this moment.
+    pub(crate) fn take(&mut self, run: &Run) {
+        self.live.count(run, 1);
+        self.taken += 1;
+    }
+
+    /// Slots that begun work waits for are not to be had.
+    pub(crate) fn keep(&mut self, slots: u32) {
+        self.live.all = self.live.all.saturating_add(slots);
+    }
+
+    /// The facts for `agent`; `None` when the configuration knows it no more.
+    pub(crate) fn of(&self, engine: &Engine, agent: &AgentName) -> Option<AgentFacts<'_>> {
+        let agent = self.registered.agent(agent)?;
+        let share = match &self.paused {
+            Some(paused) => Err(paused.clone()),
+            None => engine.share_of(&self.project.name, self.taken),
         };
+        let readiness = engine.readiness_for(&self.project.name, agent);
+        Some(AgentFacts { agent, moment: self, readiness, share })
+    }
+}
+
+impl Engine {
+    /// What starts of `project` rest on now; `None` when the configuration knows it no more.
+    pub(crate) async fn moment(&self, project: &ProjectName) -> Result<Option<Moment>, Error> {
+        let registered = self.registered();
+        let Some(project) = registered.project(project).cloned() else { return Ok(None) };
+        // Before what they guard is looked at.
         let read = self.0.store.start_facts(&project.name).await?;
-        Ok(Some(Loaded {
-            project: project.clone(),
-            agent: agent.clone(),
-            containments: read.containments,
-            readiness: self.readiness_for(&project.name, agent),
+        let paused = self.pause_of(&project.name).await?;
+        Ok(Some(Moment {
             live: self.0.runs.live(&project.name),
-            share: self.share_of(&project.name).await?,
+            containments: read.containments,
             guards: read.guards,
+            project,
+            registered,
+            paused,
+            taken: 0,
         }))
     }
 

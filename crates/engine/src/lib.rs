@@ -7,6 +7,7 @@
 //! - no attempt starts before the tombstones were read and the kill plane answers.
 
 mod attempt;
+mod claims;
 mod drivers;
 mod facts;
 mod failure;

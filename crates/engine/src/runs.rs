@@ -4,19 +4,21 @@
 //! - this is the only engine of the database (see [`crate::tenure`]), and every step that it commits passes through
 //!   [`Engine::commit`]: nothing changes an open run behind this copy's back;
 //! - an entry is replaced by a later version only, in whatever order the answers of two commits are heard;
-//! - a commit that was not kept, or whose outcome is not known, puts its run in doubt until the store was asked again;
+//! - while a commit is under way its run is in doubt, and afterwards too unless it was kept: then the store is asked.
+//!   What a commit owes can be performed before its answer is heard here;
 //! - a start that is being committed counts as live already, so that no slot is given away twice.
 
 mod index;
 
 use crate::Engine;
 use domain::run::Run;
-use domain::{IssueId, ProjectName, RunId, Timestamp};
+use domain::{Fence, IssueId, ProjectName, RunId, Timestamp};
 use index::Index;
+pub(crate) use index::Live;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Error;
-use store::run::{Live, StoredRun};
-use store::step::Commit;
+use store::run::StoredRun;
+use store::step::{Commit, Guards, Start};
 
 /// The open runs. Shared by everything that looks at them.
 #[derive(Default)]
@@ -33,6 +35,11 @@ impl Runs {
     /// The run, if it is open and not in doubt.
     pub(crate) fn get(&self, id: &RunId) -> Option<Arc<StoredRun>> {
         self.index().get(id)
+    }
+
+    /// Whether the run is live under `fence`, as far as was heard; at least what any attempt here began with.
+    pub(crate) fn holds(&self, id: &RunId, fence: Fence) -> bool {
+        self.index().heard(id).is_some_and(|stored| stored.run.is_live() && stored.run.fence == fence)
     }
 
     /// Every open run, by id.
@@ -98,8 +105,7 @@ impl Engine {
     /// Commits a step: the one way by which a run changes.
     pub(crate) async fn commit(&self, commit: Commit<'_>) -> Result<u64, Error> {
         let (runs, run, now) = (&self.0.runs, &commit.step.run, commit.now);
-        // Whoever waits for the answer may leave before it comes.
-        let doubt = Doubt { runs, run: &run.id };
+        let doubt = Doubt::begin(runs, &run.id);
         let _starting = (commit.guards.is_some() && run.is_live()).then(|| Starting::of(runs, run));
         let answer = self.0.store.commit_step(commit).await;
         drop(doubt);
@@ -107,6 +113,25 @@ impl Engine {
             runs.index().put(StoredRun { run: run.clone(), version, updated_at: now });
         }
         answer
+    }
+
+    /// Commits steps that each start an attempt and were decided together: all of them or none.
+    pub(crate) async fn commit_starts(&self, starts: Vec<Start>, guards: &Guards) -> Result<(), Error> {
+        let (runs, now) = (&self.0.runs, self.now());
+        let doubts: Vec<_> = starts.iter().map(|start| Doubt::begin(runs, &start.step.run.id)).collect();
+        let starting: Vec<_> = starts.iter().map(|start| Starting::of(runs, &start.step.run)).collect();
+        let answer = self.0.store.commit_starts(&starts, guards, now).await;
+        drop(doubts);
+        let versions = answer?;
+        for (start, version) in starts.iter().zip(versions) {
+            let run = start.step.run.clone();
+            runs.index().put(StoredRun { run, version, updated_at: now });
+        }
+        drop(starting);
+        for start in &starts {
+            self.woken_by(&start.step, false);
+        }
+        Ok(())
     }
 
     /// The run as it stands; the store is asked when it is over or in doubt.
@@ -132,14 +157,21 @@ impl Engine {
     }
 }
 
-/// A commit under way: what its run is like is in doubt from when it ends until its outcome is told.
+/// A commit under way. Whoever waits for its answer may leave before it comes.
 struct Doubt<'a> {
     runs: &'a Runs,
     run: &'a RunId,
 }
 
+impl<'a> Doubt<'a> {
+    fn begin(runs: &'a Runs, run: &'a RunId) -> Self {
+        runs.index().commit_begins(run);
+        Self { runs, run }
+    }
+}
+
 impl Drop for Doubt<'_> {
     fn drop(&mut self) {
-        self.runs.index().doubt(self.run);
+        self.runs.index().commit_ends(self.run);
     }
 }

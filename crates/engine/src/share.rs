@@ -32,20 +32,23 @@ impl Shares {
 }
 
 impl Engine {
-    /// What stands against any start of `project` that its own slots do not know of.
-    pub(crate) async fn share_of(&self, project: &ProjectName) -> Result<Result<(), Refusal>, store::Error> {
-        if let Some(pause) = self.0.store.pauses().await?.remove(project) {
-            return Ok(Err(Refusal::Paused { project: project.clone(), reason: pause.reason }));
-        }
+    /// What people hold `project` back with, if they do.
+    pub(crate) async fn pause_of(&self, project: &ProjectName) -> Result<Option<Refusal>, store::Error> {
+        let pause = self.0.store.pauses().await?.remove(project);
+        Ok(pause.map(|pause| Refusal::Paused { project: project.clone(), reason: pause.reason }))
+    }
+
+    /// Whether `project`, with `more` live attempts than are known, comes first where slots are shared.
+    pub(crate) fn share_of(&self, project: &ProjectName, more: u32) -> Result<(), Refusal> {
         let registered = self.registered();
-        let Some(slots) = registered.slots else { return Ok(Ok(())) };
+        let Some(slots) = registered.slots else { return Ok(()) };
         let demand = |(name, registered): (&ProjectName, &domain::fleet::Project)| Demand {
             project: name.clone(),
             weight: registered.weight,
-            live: self.0.runs.live(name).all,
+            live: self.0.runs.live(name).all + if name == project { more } else { 0 },
             ready: self.0.shares.ready(name),
         };
         let all: Vec<Demand> = registered.fleet.projects.iter().map(demand).collect();
-        Ok(may_take(project, &all, slots))
+        may_take(project, &all, slots)
     }
 }

@@ -6,7 +6,7 @@ use crate::row::{at, json, page, small, to_json};
 use crate::{Error, Result, Store, params};
 use domain::containment::{Containments, Scope};
 use domain::issue::normal;
-use domain::run::{Outcome, Prior, Purpose, Run};
+use domain::run::{Outcome, Prior, Run};
 use domain::{IssueId, Millis, ProjectName, RunId, Timestamp};
 use std::collections::BTreeMap;
 
@@ -77,15 +77,6 @@ pub struct Counts {
     pub live: u32,
 }
 
-/// Live attempts of a project.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Live {
-    /// All of them.
-    pub all: u32,
-    /// Authors by the state of their issue, normalised.
-    pub authors_by_state: BTreeMap<String, u32>,
-}
-
 /// What agents reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -123,10 +114,6 @@ const SETTLED: &str =
         AS {int}) AS owed, max(done_at) AS done_at FROM effects WHERE run = $1";
 const OPEN: &str =
     "SELECT state, version, updated_at FROM runs WHERE is_open = 1 ORDER BY created_at, id LIMIT $1";
-const DUE: &str = "SELECT state, version, updated_at FROM runs WHERE due_at <= $1 AND project = $2
-    ORDER BY due_at, id LIMIT $3";
-const LIVE: &str = "SELECT purpose, issue_state, count(*) AS n FROM runs
-    WHERE project = $1 AND is_open = 1 AND is_live = 1 GROUP BY purpose, issue_state";
 const TOTALS: &str = "SELECT CAST(coalesce(sum(tokens_in), 0) AS {int}) AS input,
         CAST(coalesce(sum(tokens_out), 0) AS {int}) AS output, CAST(coalesce(sum(ran_ms), 0) AS {int}) AS ran
     FROM runs";
@@ -208,29 +195,6 @@ impl Store {
     /// Every run that is not over, oldest first.
     pub async fn open_runs(&self) -> Result<Vec<StoredRun>> {
         runs(&self.db.read(OPEN, params![MAX_OPEN]).await?)
-    }
-
-    /// Waiting runs of `project` that are due at `now`, the longest due first.
-    pub async fn due_runs(
-        &self,
-        project: &ProjectName,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<StoredRun>> {
-        runs(&self.db.read(DUE, params![now.0, project.as_str(), page(limit)]).await?)
-    }
-
-    /// Live attempts of `project`.
-    pub async fn live(&self, project: &ProjectName) -> Result<Live> {
-        let mut live = Live::default();
-        for row in self.db.read(LIVE, params![project.as_str()]).await? {
-            let n: u32 = small(&row, "n")?;
-            live.all += n;
-            if row.text("purpose")? == Purpose::Author.name() {
-                *live.authors_by_state.entry(row.text("issue_state")?.to_owned()).or_default() += n;
-            }
-        }
-        Ok(live)
     }
 
     /// What the agents of all runs reported, over the attempts that ended.

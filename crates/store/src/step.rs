@@ -7,7 +7,7 @@
 use crate::db::Batch;
 use crate::effect::{Lease, ending};
 use crate::row::to_json;
-use crate::run::{Base, Live};
+use crate::run::Base;
 use crate::{Error, Result, Store, params, run};
 use domain::containment::Containments;
 use domain::effect::Effect;
@@ -56,8 +56,6 @@ pub struct Guards {
 pub struct StartFacts {
     /// Every containment.
     pub containments: Containments,
-    /// Live attempts of the project.
-    pub live: Live,
     /// To be handed back with the step.
     pub guards: Guards,
 }
@@ -70,6 +68,15 @@ const EXPECT: &str = "SELECT version FROM versions WHERE name = $1 AND version =
 const EVENT: &str = "INSERT INTO events (at, run, project, kind, data) VALUES ($1, $2, $3, $4, $5)";
 const EFFECT: &str = "INSERT INTO effects (id, run, kind, payload, status, not_before, tries, created_at)
     VALUES ($1, $2, $3, $4, 'pending', 0, 0, $5) ON CONFLICT (id) DO NOTHING";
+
+/// A step that starts an attempt.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// What was decided.
+    pub step: Step,
+    /// The run as the decision read it.
+    pub base: Base,
+}
 
 /// The row of `versions` that every change of a containment moves.
 pub(crate) const CONTAINMENT: &str = "containment";
@@ -90,34 +97,56 @@ impl Store {
             }
         }
         let containments = self.containments().await?;
-        Ok(StartFacts { containments, live: self.live(project).await?, guards })
+        Ok(StartFacts { containments, guards })
     }
 
     /// Commits `commit` and answers with the run's new version. [`Error::Outdated`] when the run or a guard
     /// is not as it was read, [`Error::LeaseLost`] when the effect was taken by another performer.
     pub async fn commit_step(&self, commit: Commit<'_>) -> Result<u64> {
-        let Step { run, events, effects } = commit.step;
         let mut batch = Batch::new();
         if let Some((lease, end)) = commit.effect {
             ending(&mut batch, lease, end, commit.now);
         }
         if let Some(guards) = commit.guards {
-            batch.one("the project's claims", CLAIM, params![claims_of(&guards.project), guards.claims]);
-            batch.one("a containment", EXPECT, params![CONTAINMENT, guards.containment]);
+            guard(&mut batch, guards);
         }
-        let version = run::write(&mut batch, run, commit.base, commit.now)?;
-        for event in events {
-            batch.run("event", EVENT, event_row(run, event, commit.now)?);
-        }
-        for effect in effects {
-            batch.run("effect", EFFECT, effect_row(effect, commit.now)?);
-        }
+        let version = write(&mut batch, commit.step, commit.base, commit.now)?;
         let committed = self.db.commit(batch).await.map_err(Error::from);
         match (committed, commit.effect) {
             (Err(Error::Outdated { what: Lease::LABEL }), Some((lease, _))) => Err(lease.lost()),
             (answer, _) => answer.map(|_| version),
         }
     }
+
+    /// Commits steps that each start an attempt and were decided together, one after the other, on the facts that
+    /// `guards` guard: all of them or none. Answers with the runs' new versions.
+    pub async fn commit_starts(&self, starts: &[Start], guards: &Guards, now: Timestamp) -> Result<Vec<u64>> {
+        let mut batch = Batch::new();
+        guard(&mut batch, guards);
+        let versions = starts.iter().map(|start| write(&mut batch, &start.step, start.base, now));
+        let versions = versions.collect::<Result<_>>()?;
+        self.db.commit(batch).await?;
+        Ok(versions)
+    }
+}
+
+/// Expects everything that the start of attempts rests on, and moves the project's claims.
+fn guard(batch: &mut Batch, guards: &Guards) {
+    batch.one("the project's claims", CLAIM, params![claims_of(&guards.project), guards.claims]);
+    batch.one("a containment", EXPECT, params![CONTAINMENT, guards.containment]);
+}
+
+/// Adds `step`, and answers with its run's version after it.
+fn write(batch: &mut Batch, step: &Step, base: Base, now: Timestamp) -> Result<u64> {
+    let Step { run, events, effects } = step;
+    let version = run::write(batch, run, base, now)?;
+    for event in events {
+        batch.run("event", EVENT, event_row(run, event, now)?);
+    }
+    for effect in effects {
+        batch.run("effect", EFFECT, effect_row(effect, now)?);
+    }
+    Ok(version)
 }
 
 fn claims_of(project: &ProjectName) -> String {

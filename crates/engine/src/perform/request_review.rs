@@ -19,11 +19,15 @@ pub(super) async fn perform(engine: &Engine, request: &ReviewRequest) -> Result<
         return Ok(Answer::Nothing);
     }
     let issue = parent.run.issue.clone();
-    let Some(facts) = engine.facts(&issue.project, &request.reviewer).await? else {
+    let moment = engine.moment(&issue.project).await?;
+    let Some(facts) = moment.as_ref().and_then(|moment| moment.of(engine, &request.reviewer)) else {
         return Ok(refuse(request, format!("the reviewer `{}` is not configured", request.reviewer)));
     };
     match run::claim_review(request, issue, &facts.facts(), engine.now()) {
-        Ok(step) => Ok(Answer::Claim(Box::new(step), facts.guards)),
+        Ok(step) => {
+            let guards = moment.as_ref().map(|moment| moment.guards.clone());
+            Ok(guards.map_or(Answer::Nothing, |guards| Answer::Claim(Box::new(step), guards)))
+        }
         Err(refusal) if refusal.passes() => Err(Later::NotYet(ASK_AGAIN)),
         Err(refusal) => Ok(refuse(request, refusal.to_string())),
     }

@@ -2,23 +2,13 @@
 //! lost is taken up.
 
 use crate::Engine;
+use crate::claims::{Claim, Wanted};
 use domain::fleet::Delivery;
-use domain::run::{self, Input, Left, Refusal};
+use domain::run::{Input, Left};
 use domain::{Fence, RunId};
-use store::run::{Base, StoredRun};
-use store::step::Commit;
 
 /// Due runs of one project looked at in one round; the rest in the next.
 const MAX_DUE: usize = 200;
-
-/// What became of a run that was due.
-#[derive(PartialEq)]
-enum Resumed {
-    /// It took a slot.
-    Claimed,
-    /// It goes on waiting, or is over.
-    Not,
-}
 
 impl Engine {
     pub(super) async fn reconcile_runs(&self) -> Result<(), store::Error> {
@@ -51,8 +41,7 @@ impl Engine {
     /// by another machine, which cannot reach them.
     fn end_stale_attempts(&self, here: &[(RunId, Fence)]) {
         for (run, fence) in here {
-            let holds = |stored: &StoredRun| stored.run.is_live() && stored.run.fence == *fence;
-            if !self.0.runs.get(run).is_some_and(|stored| holds(&stored)) {
+            if !self.0.runs.holds(run, *fence) {
                 self.0.live.cancel(run, *fence);
             }
         }
@@ -67,56 +56,22 @@ impl Engine {
             if project.delivery == Delivery::Handoff {
                 continue;
             }
-            let mut free = project.slots.saturating_sub(self.0.runs.live(&project.name).all);
-            if free == 0 {
+            if self.0.runs.live(&project.name).all >= project.slots {
                 continue;
             }
-            for due in self.0.runs.due(&project.name, self.now(), MAX_DUE) {
-                if self.resume(&due).await? == Resumed::Claimed {
-                    free -= 1;
-                }
-                if free == 0 {
-                    break;
+            let due = self.0.runs.due(&project.name, self.now(), MAX_DUE);
+            let runs = due.iter().map(|stored| &stored.run);
+            let wanted: Vec<_> = runs.map(|run| Wanted::Run { id: &run.id, agent: &run.agent }).collect();
+            for (stored, claim) in due.iter().zip(self.claim_together(&project.name, &wanted, 0).await) {
+                match claim {
+                    Claim::Started | Claim::Gone => {}
+                    // A refusal that can pass leaves it waiting.
+                    Claim::Refused(refusal) => tracing::trace!(run = %stored.run.id, %refusal, "waits on"),
+                    Claim::Failed(error) => return Err(error),
                 }
             }
         }
         Ok(())
-    }
-
-    /// Claims the next attempt of a run that is due. A refusal that can pass leaves it waiting.
-    async fn resume(&self, stored: &StoredRun) -> Result<Resumed, store::Error> {
-        let run = &stored.run;
-        let _turn = self.0.shares.turn().await;
-        let Some(facts) = self.facts(&run.issue.project, &run.agent).await? else {
-            return Ok(Resumed::Not);
-        };
-        let now = self.now();
-        match run::resume(run, &facts.facts(), now) {
-            Ok(step) => {
-                let base = Base::Version(stored.version);
-                let commit = Commit { step: &step, base, guards: Some(&facts.guards), effect: None, now };
-                match self.commit(commit).await {
-                    Ok(_) => {
-                        self.woken_by(&step, false);
-                        Ok(Resumed::Claimed)
-                    }
-                    // Decided again at the next look.
-                    Err(store::Error::Outdated { .. }) => Ok(Resumed::Not),
-                    Err(error) => Err(error),
-                }
-            }
-            Err(Refusal::Contained { .. }) => {
-                // The order came while the run waited; it is told like every other one it covers.
-                if let Some(order) = facts.containments.stopping(&run.identity()) {
-                    self.submit(&run.id, Input::Contained(order.clone())).await?;
-                }
-                Ok(Resumed::Not)
-            }
-            Err(refusal) => {
-                tracing::trace!(run = %run.id, %refusal, "waits on");
-                Ok(Resumed::Not)
-            }
-        }
     }
 
     /// Ends reviews whose author run is over: nobody waits for them.

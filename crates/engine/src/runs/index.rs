@@ -5,17 +5,45 @@ use domain::run::{Purpose, Run};
 use domain::{IssueId, ProjectName, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use store::run::{Live, StoredRun};
+use store::run::StoredRun;
 
 /// Runs that ended lately and are remembered as over, so that an older answer that is heard late does not bring one
 /// back. Answers overtake each other by a few at most.
 const MAX_OVER: usize = 4_096;
+
+/// Live attempts of a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Live {
+    /// All of them.
+    pub(crate) all: u32,
+    /// Authors by the state of their issue, normalised.
+    pub(crate) authors_by_state: BTreeMap<String, u32>,
+}
+
+impl Live {
+    /// `run` is `by` more (or less) of them.
+    pub(crate) fn count(&mut self, run: &Run, by: i32) {
+        self.all = self.all.saturating_add_signed(by);
+        if run.purpose() != Purpose::Author {
+            return;
+        }
+        let state = normal(&run.issue.state);
+        let count = self.authors_by_state.entry(state.clone()).or_default();
+        *count = count.saturating_add_signed(by);
+        if *count == 0 {
+            self.authors_by_state.remove(&state);
+        }
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Index {
     runs: BTreeMap<RunId, Arc<StoredRun>>,
     projects: HashMap<ProjectName, OfProject>,
     reviews: BTreeSet<RunId>,
+    /// Commits under way.
+    commits: HashMap<RunId, u32>,
+    /// Runs whose last commit was not kept, or whose answer never came.
     doubts: HashSet<RunId>,
     over: HashSet<RunId>,
     /// `over` in the order in which they ended.
@@ -62,7 +90,7 @@ impl Index {
             of.due.insert((due, run.id.clone()));
         }
         if run.is_live() {
-            of.count(run, 1);
+            of.live.count(run, 1);
         }
         self.runs.insert(run.id.clone(), stored);
     }
@@ -80,7 +108,7 @@ impl Index {
             of.due.remove(&(due, id.clone()));
         }
         if run.is_live() {
-            of.count(run, -1);
+            of.live.count(run, -1);
         }
     }
 
@@ -97,10 +125,21 @@ impl Index {
 
     /// `run` is `by` more (or less) of the starts under way.
     pub(super) fn starting(&mut self, run: &Run, by: i32) {
-        self.projects.entry(run.issue.project.clone()).or_default().count(run, by);
+        self.projects.entry(run.issue.project.clone()).or_default().live.count(run, by);
     }
 
-    pub(super) fn doubt(&mut self, id: &RunId) {
+    pub(super) fn commit_begins(&mut self, id: &RunId) {
+        *self.commits.entry(id.clone()).or_default() += 1;
+    }
+
+    /// Its outcome, if it is known, is told next.
+    pub(super) fn commit_ends(&mut self, id: &RunId) {
+        if let Some(n) = self.commits.get_mut(id) {
+            *n -= 1;
+            if *n == 0 {
+                self.commits.remove(id);
+            }
+        }
         if !self.over.contains(id) {
             self.doubts.insert(id.clone());
         }
@@ -117,7 +156,12 @@ impl Index {
     }
 
     pub(super) fn get(&self, id: &RunId) -> Option<Arc<StoredRun>> {
-        self.runs.get(id).filter(|_| !self.doubts.contains(id)).cloned()
+        self.heard(id).filter(|_| !self.doubts.contains(id) && !self.commits.contains_key(id))
+    }
+
+    /// The run as it was heard of last.
+    pub(super) fn heard(&self, id: &RunId) -> Option<Arc<StoredRun>> {
+        self.runs.get(id).cloned()
     }
 
     pub(super) fn open(&self) -> Vec<Arc<StoredRun>> {
@@ -149,21 +193,6 @@ impl Index {
 
     pub(super) fn next_due(&self, project: &ProjectName) -> Option<Timestamp> {
         self.projects.get(project)?.due.first().map(|(due, _)| *due)
-    }
-}
-
-impl OfProject {
-    fn count(&mut self, run: &Run, by: i32) {
-        self.live.all = self.live.all.saturating_add_signed(by);
-        if run.purpose() != Purpose::Author {
-            return;
-        }
-        let state = normal(&run.issue.state);
-        let count = self.live.authors_by_state.entry(state.clone()).or_default();
-        *count = count.saturating_add_signed(by);
-        if *count == 0 {
-            self.live.authors_by_state.remove(&state);
-        }
     }
 }
 
@@ -208,7 +237,9 @@ mod tests {
     fn what_is_in_doubt_is_listed_and_asked_for_again() {
         let mut index = Index::default();
         index.put(stored(run("a", "1", working()), 1));
-        index.doubt(&"a".into());
+        index.commit_begins(&"a".into());
+        assert_eq!((index.get(&"a".into()), index.doubts().len()), (None, 0));
+        index.commit_ends(&"a".into());
         assert_eq!((index.get(&"a".into()), index.open().len()), (None, 1));
         assert_eq!(index.doubts(), ["a".into()]);
         index.put(stored(run("a", "1", working()), 1));

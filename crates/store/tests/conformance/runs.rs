@@ -3,10 +3,10 @@
 use crate::on_both_engines;
 use crate::support::Fresh;
 use crate::support::facts::*;
-use domain::run::{Input, Left, Phase, Spent};
-use domain::{Fence, Timestamp};
+use domain::Timestamp;
+use domain::run::{Input, Left};
 use store::run::{Base, Filter, Found};
-use store::step::Commit;
+use store::step::{Commit, Start};
 use store::{Error, Store};
 
 on_both_engines!(
@@ -19,14 +19,14 @@ on_both_engines!(
     a_stopped_run_is_prior_until_its_order_is_lifted,
     runs_are_found_by_either_end_of_their_name,
     runs_are_listed_in_pages_newest_first,
-    waiting_runs_are_due_in_time,
+    starts_that_were_decided_together_are_kept_together,
     the_prior_run_is_the_open_one_when_a_clock_was_set_back,
 );
 
 async fn a_step_is_read_back_whole(fresh: &Fresh) {
     let store = Store::open(&fresh.url).await.unwrap();
     let facts = store.start_facts(&"shop".into()).await.unwrap();
-    let step = claim(&issue("1"), "run1", None, &facts.containments, facts.live.all, 10).unwrap();
+    let step = claim(&issue("1"), "run1", None, &facts.containments, 0, 10).unwrap();
     let commit = Commit {
         step: &step,
         base: Base::New,
@@ -42,7 +42,7 @@ async fn a_step_is_read_back_whole(fresh: &Fresh) {
     assert_eq!(events[0].project, "shop".into());
     let claimed = store.claim_effects("me", 10, LEASE).await.unwrap();
     assert_eq!(claimed.iter().map(|c| c.effect.clone()).collect::<Vec<_>>(), step.effects);
-    assert_eq!(store.live(&"shop".into()).await.unwrap().all, 1);
+    assert_eq!(live(&store).await, 1);
     assert_eq!(store.counts().await.unwrap()[&"shop".into()].open, 1);
     assert!(store.run(&"nobody".into()).await.unwrap().is_none());
 }
@@ -90,8 +90,8 @@ async fn slots_are_not_overrun_by_decisions_made_at_once(fresh: &Fresh) {
             loop {
                 let facts = store.start_facts(&"shop".into()).await.unwrap();
                 let (name, number) = (format!("run{n}"), n.to_string());
-                let Ok(step) = claim(&issue(&number), &name, None, &facts.containments, facts.live.all, 10)
-                else {
+                let live = live(&store).await;
+                let Ok(step) = claim(&issue(&number), &name, None, &facts.containments, live, 10) else {
                     return false;
                 };
                 let guards = Some(&facts.guards);
@@ -108,7 +108,7 @@ async fn slots_are_not_overrun_by_decisions_made_at_once(fresh: &Fresh) {
     for racer in racers.collect::<Vec<_>>() {
         started += u32::from(racer.await.unwrap());
     }
-    assert_eq!((started, store.live(&"shop".into()).await.unwrap().all), (2, 2));
+    assert_eq!((started, live(&store).await), (2, 2));
 }
 
 async fn a_start_decided_before_an_order_is_refused_after_it(fresh: &Fresh) {
@@ -205,20 +205,23 @@ async fn runs_are_listed_in_pages_newest_first(fresh: &Fresh) {
     assert!(list(&Filter { parent: Some("run1".into()), ..Filter::default() }).await.is_empty());
 }
 
-async fn waiting_runs_are_due_in_time(fresh: &Fresh) {
-    use domain::failure::{Failure, FailureKind};
-    use domain::run::AttemptEnd;
+async fn starts_that_were_decided_together_are_kept_together(fresh: &Fresh) {
     let store = Store::open(&fresh.url).await.unwrap();
-    let run = claimed(&store, "run1", "1", 10).await;
-    let end = AttemptEnd::Failed(Failure::new(FailureKind::Lost, "gone"));
-    let run = step(&store, &run, Input::AttemptEnded { fence: Fence(1), end, spent: Spent::default() }, 20)
-        .await
-        .unwrap();
-    let Phase::Waiting { due, .. } = run.run.phase else { panic!("{:?}", run.run.phase) };
-    let shop = "shop".into();
-    assert!(store.due_runs(&shop, Timestamp(due.0 - 1), 10).await.unwrap().is_empty());
-    assert!(store.due_runs(&"other".into(), due, 10).await.unwrap().is_empty());
-    assert_eq!(store.due_runs(&shop, due, 10).await.unwrap(), [run]);
+    let facts = store.start_facts(&"shop".into()).await.unwrap();
+    let start = |name: &str, number: &str| {
+        let step = claim(&issue(number), name, None, &facts.containments, 0, 10).unwrap();
+        Start { step, base: Base::New }
+    };
+    let both = [start("run1", "1"), start("run2", "2")];
+    assert_eq!(store.commit_starts(&both, &facts.guards, Timestamp(10)).await.unwrap(), [1, 1]);
+    let stale = store.commit_starts(&[start("run3", "3")], &facts.guards, Timestamp(10)).await.unwrap_err();
+    assert_eq!(stale, Error::Outdated { what: "the project's claims" });
+    // The second is claimed already: the first is not kept either.
+    let guards = store.start_facts(&"shop".into()).await.unwrap().guards;
+    let half = [start("run4", "4"), start("run5", "2")];
+    assert!(matches!(store.commit_starts(&half, &guards, Timestamp(10)).await, Err(Error::Outdated { .. })));
+    assert_eq!(live(&store).await, 2);
+    assert_eq!(store.claim_effects("me", 10, LEASE).await.unwrap().len(), 2);
 }
 
 async fn the_prior_run_is_the_open_one_when_a_clock_was_set_back(fresh: &Fresh) {

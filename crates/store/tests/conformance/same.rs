@@ -164,7 +164,7 @@ async fn claim_at(store: &Store, run: u8, issue_number: u8, now: i64) -> String 
     let issue = issue(&issue_number.to_string());
     let prior = store.prior(&"shop".into(), &issue.id, &facts.containments).await.unwrap();
     let name = format!("run{run}");
-    let step = match claim(&issue, &name, prior.as_ref(), &facts.containments, facts.live.all, now) {
+    let step = match claim(&issue, &name, prior.as_ref(), &facts.containments, live(store).await, now) {
         Ok(step) => step,
         Err(refusal) => return refusal.to_string(),
     };
@@ -226,7 +226,6 @@ async fn snapshot(store: &Store) -> Vec<String> {
         store.counts().await.unwrap(),
         store.start_facts(&"shop".into()).await.unwrap()
     ));
-    all.push(format!("{:?}", store.due_runs(&"shop".into(), Timestamp(i64::MAX), 1_000).await.unwrap()));
     all.push(format!(
         "{:?} {:?}",
         store.budgets(Timestamp(0)).await.unwrap(),

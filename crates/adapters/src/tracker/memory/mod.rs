@@ -11,6 +11,7 @@ use domain::IssueId;
 use domain::issue::{Issue, normal as same};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Its line in the registry.
@@ -23,6 +24,8 @@ pub struct MemoryTracker(Arc<Mutex<Held>>);
 #[derive(Debug, Default)]
 struct Held {
     issues: Vec<Issue>,
+    /// Where each of them is.
+    places: HashMap<IssueId, usize>,
     remarks: Vec<(IssueId, Remark)>,
 }
 
@@ -42,7 +45,9 @@ impl MemoryTracker {
     pub fn put(&self, issue: Issue) {
         let issue = normal::stamp(issue);
         let mut held = self.held();
-        match held.issues.iter_mut().find(|known| known.id == issue.id) {
+        let (end, held) = (held.issues.len(), &mut *held);
+        let place = *held.places.entry(issue.id.clone()).or_insert(end);
+        match held.issues.get_mut(place) {
             Some(known) => *known = issue,
             None => held.issues.push(issue),
         }
@@ -50,7 +55,10 @@ impl MemoryTracker {
 
     /// Takes an issue away: it is not visible any more.
     pub fn remove(&self, id: &IssueId) {
-        self.held().issues.retain(|issue| issue.id != *id);
+        let mut held = self.held();
+        held.issues.retain(|issue| issue.id != *id);
+        held.places =
+            held.issues.iter().enumerate().map(|(place, issue)| (issue.id.clone(), place)).collect();
     }
 
     /// What was said under an issue, the oldest first.
@@ -62,13 +70,10 @@ impl MemoryTracker {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn picked(&self, wanted: impl Fn(&Issue) -> bool) -> Vec<Issue> {
-        self.held().issues.iter().filter(|issue| wanted(issue)).cloned().collect()
-    }
-
     fn find(&self, id: &IssueId) -> Result<Issue, Error> {
-        let found = self.picked(|issue| issue.id == *id).pop();
-        found.ok_or_else(|| Error::NoIssue(id.clone()))
+        let held = self.held();
+        let found = held.places.get(id).and_then(|&place| held.issues.get(place));
+        found.cloned().ok_or_else(|| Error::NoIssue(id.clone()))
     }
 
     fn say(&self, id: &IssueId, remark: &Remark) -> Result<(), Error> {
@@ -99,12 +104,14 @@ impl Tracker for MemoryTracker {
 
     fn fetch_by_states<'a>(&'a self, states: &'a [String]) -> BoxFuture<'a, Result<Listing, Error>> {
         let wanted: Vec<String> = states.iter().map(|state| same(state)).collect();
-        let issues = self.picked(|issue| wanted.contains(&same(&issue.state)));
+        let is_wanted = |issue: &&Issue| wanted.contains(&same(&issue.state));
+        let issues = self.held().issues.iter().filter(is_wanted).cloned().collect();
         Box::pin(async { Ok(Listing { issues, problems: vec![] }) })
     }
 
     fn fetch_by_ids<'a>(&'a self, ids: &'a [IssueId]) -> BoxFuture<'a, Result<Vec<Issue>, Error>> {
-        let issues = self.picked(|issue| ids.contains(&issue.id));
+        let ids: BTreeSet<&IssueId> = ids.iter().collect();
+        let issues = ids.into_iter().filter_map(|id| self.find(id).ok()).collect();
         Box::pin(async { Ok(issues) })
     }
 

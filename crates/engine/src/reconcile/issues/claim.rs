@@ -2,14 +2,14 @@
 
 use super::Board;
 use crate::Engine;
+use crate::claims::{Claim, TOGETHER, Wanted};
 use domain::fleet::Project;
 use domain::issue::{Issue, Standing};
-use domain::run::{self, Phase, Readiness, Refusal, Wait, review_id};
+use domain::run::{Phase, Readiness, Refusal, Wait, review_id};
 use domain::{AgentName, IssueId, RunId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use store::run::{Base, StoredRun};
-use store::step::Commit;
+use store::run::StoredRun;
 
 impl Board {
     /// Claims what may be worked on, in order, until the slots are taken.
@@ -43,25 +43,34 @@ impl Board {
         let slots = round.project.slots;
         // What stands against every further issue; told of each, unless it has a reason of its own.
         let mut full = (live + round.owed >= slots).then_some(Refusal::NoSlot { slots });
-        for issue in &self.issues {
-            if round.project.states.standing(&issue.state) != Standing::Active {
+        let standing = |issue: &&Issue| round.project.states.standing(&issue.state) == Standing::Active;
+        let mut unclaimed = vec![];
+        for issue in self.issues.iter().filter(standing) {
+            match round.claimed.get(&issue.id) {
+                Some(&run) => self.reasons.claimed(&issue.id, run),
+                None => unclaimed.push(issue),
+            }
+        }
+        for issues in unclaimed.chunks(TOGETHER) {
+            if let Some(full) = &full {
+                issues.iter().for_each(|issue| self.reasons.still_or(&issue.id, full));
                 continue;
             }
-            match (round.claimed.get(&issue.id), &full) {
-                (Some(&run), _) => self.reasons.claimed(&issue.id, run),
-                (None, Some(full)) => self.reasons.still_or(&issue.id, full),
-                (None, None) => match self.try_issue(engine, round, issue).await {
-                    Ok(Some(refusal)) => {
+            let observed_at = self.observed_at;
+            let wanted: Vec<_> = issues.iter().map(|issue| Wanted::Issue { issue, observed_at }).collect();
+            let claims = engine.claim_together(&self.project, &wanted, round.owed).await;
+            for (issue, claim) in issues.iter().zip(claims) {
+                match claim {
+                    Claim::Started | Claim::Gone => {}
+                    Claim::Refused(refusal) => {
                         self.reasons.refused(&issue.id, &refusal);
-                        full = Some(refusal).filter(is_full);
+                        full = full.or_else(|| Some(refusal).filter(is_full));
                     }
-                    Ok(None) => {}
-                    // One issue that cannot be claimed keeps no other from it.
-                    Err(error) => {
+                    Claim::Failed(error) => {
                         let error = base::error::chain(&error);
                         tracing::error!(issue_id = %issue.id, issue_identifier = issue.identifier, error, "claim failed");
                     }
-                },
+                }
             }
         }
     }
@@ -118,42 +127,6 @@ impl Board {
             };
         }
         u32::try_from(owed).unwrap_or(u32::MAX / 2)
-    }
-
-    /// Claims one issue, or says why not.
-    async fn try_issue(
-        &self,
-        engine: &Engine,
-        round: &Round<'_>,
-        issue: &Issue,
-    ) -> Result<Option<Refusal>, store::Error> {
-        let project = &round.project;
-        let _turn = engine.0.shares.turn().await;
-        loop {
-            let Some(mut facts) = engine.facts(&project.name, project.agent_for(&issue.state)).await? else {
-                return Ok(None);
-            };
-            facts.live.all += round.owed;
-            let prior = engine.0.store.prior(&project.name, &issue.id, &facts.containments).await?;
-            let id = RunId::new(engine.0.setup.outside.ids.next());
-            let now = engine.now();
-            let lent = facts.facts();
-            let step = match run::claim(issue, prior.as_ref(), self.observed_at, &lent, id, now) {
-                Ok(step) => step,
-                Err(refusal) => return Ok(Some(refusal)),
-            };
-            let commit =
-                Commit { step: &step, base: Base::New, guards: Some(&facts.guards), effect: None, now };
-            match engine.commit(commit).await {
-                Ok(_) => {
-                    engine.woken_by(&step, false);
-                    return Ok(None);
-                }
-                // Somebody claimed, or an order came: decide again.
-                Err(store::Error::Outdated { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
     }
 }
 

@@ -2,13 +2,12 @@
 
 use super::{Board, OVERDUE};
 use crate::Engine;
+use crate::claims::{Claim, Wanted};
 use domain::issue::Issue;
-use domain::run::{self, Input, Phase, Refusal, Requeued, Run, Wait, handoff};
+use domain::run::{Input, Phase, Refusal, Requeued, Run, Wait, handoff};
 use domain::{IssueId, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
-use store::run::{Base, StoredRun};
-use store::step::Commit;
 
 /// Runs asked for in one request; the rest at the next look.
 const MAX_DUE: usize = 200;
@@ -69,56 +68,44 @@ impl Board {
         };
         let found: HashMap<IssueId, Issue> =
             found.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
-        for stored in due {
-            let issue = found.get(&stored.run.issue.id);
+        let mut wanted = vec![];
+        for run in due.iter().map(|stored| &stored.run) {
+            let issue = found.get(&run.issue.id);
             match (handoff::left(issue, project), issue) {
-                (Some(left), _) => _ = engine.submit(&stored.run.id, Input::IssueLeft(left)).await?,
+                (Some(left), _) => _ = engine.submit(&run.id, Input::IssueLeft(left)).await?,
                 (None, Some(issue)) => {
-                    engine.submit(&stored.run.id, Input::IssueSeen(Box::new(issue.clone()))).await?;
-                    engine.take_up(&stored.run.id, project.agent_for(&issue.state)).await?;
+                    if handoff::is_news(run, issue) {
+                        engine.submit(&run.id, Input::IssueSeen(Box::new(issue.clone()))).await?;
+                    }
+                    // By the agent that its issue's state calls for.
+                    wanted.push((run, Wanted::Run { id: &run.id, agent: project.agent_for(&issue.state) }));
                 }
                 (None, None) => {}
             }
+        }
+        let (runs, wanted): (Vec<&Run>, Vec<_>) = wanted.into_iter().unzip();
+        for (run, claim) in runs.into_iter().zip(engine.claim_together(&self.project, &wanted, 0).await) {
+            engine.waits_on(run, claim).await?;
         }
         Ok(())
     }
 }
 
 impl Engine {
-    /// Claims the next attempt of a handed-off run that is due, by the agent that its issue's state calls for.
-    async fn take_up(&self, id: &domain::RunId, agent: &domain::AgentName) -> Result<(), store::Error> {
-        let _turn = self.0.shares.turn().await;
-        let Some(stored) = self.run(id).await? else { return Ok(()) };
-        let mut stored = StoredRun::clone(&stored);
-        let Some(facts) = self.facts(&stored.run.issue.project, agent).await? else { return Ok(()) };
-        stored.run.agent = facts.agent.name.clone();
-        stored.run.team = facts.agent.team.clone();
-        let now = self.now();
-        match run::resume(&stored.run, &facts.facts(), now) {
-            Ok(step) => {
-                let base = Base::Version(stored.version);
-                let commit = Commit { step: &step, base, guards: Some(&facts.guards), effect: None, now };
-                match self.commit(commit).await {
-                    Ok(_) => self.woken_by(&step, false),
-                    // Decided again at the next look.
-                    Err(store::Error::Outdated { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            Err(Refusal::Contained { .. }) => {
-                if let Some(order) = facts.containments.stopping(&stored.run.identity()) {
-                    self.submit(id, Input::Contained(order.clone())).await?;
-                }
-            }
-            Err(
+    /// What follows when a handed-off run was due and could not start.
+    async fn waits_on(&self, run: &Run, claim: Claim) -> Result<(), store::Error> {
+        match claim {
+            Claim::Started | Claim::Gone => {}
+            Claim::Failed(error) => return Err(error),
+            Claim::Refused(
                 Refusal::NoSlot { .. }
                 | Refusal::NoStateSlot { .. }
                 | Refusal::NotItsShare { .. }
                 | Refusal::NoSlotAnywhere { .. },
-            ) if !waits_for_a_slot(&stored.run) => {
-                self.submit(id, Input::Requeued(Requeued::NoSlot)).await?;
+            ) if !waits_for_a_slot(run) => {
+                self.submit(&run.id, Input::Requeued(Requeued::NoSlot)).await?;
             }
-            Err(refusal) => tracing::trace!(run = %id, %refusal, "waits on"),
+            Claim::Refused(refusal) => tracing::trace!(run = %run.id, %refusal, "waits on"),
         }
         Ok(())
     }

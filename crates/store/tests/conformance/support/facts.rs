@@ -55,6 +55,11 @@ pub fn claim(
     domain::run::claim(issue, prior, Timestamp(now), &facts, run.into(), Timestamp(now))
 }
 
+/// Live attempts of the project `shop`.
+pub async fn live(store: &Store) -> u32 {
+    store.counts().await.unwrap().get(&"shop".into()).map_or(0, |counts| counts.live)
+}
+
 /// A claimed run of issue `issue` in the store.
 pub async fn claimed(store: &Store, run: &str, issue_id: &str, now: i64) -> StoredRun {
     let facts = store.start_facts(&"shop".into()).await.unwrap();

@@ -1,0 +1,172 @@
+//! Starts attempts of one project, many in one commit.
+//!
+//! Each commit is a write that must reach the disk before the next decision may rest on it; claims one by one would start
+//! a hundred attempts a second. So a few are decided together, each as if those before it had been committed, and kept
+//! together or not at all. What cannot be kept with others is tried by itself: one that cannot be claimed keeps no other
+//! from it.
+
+use crate::Engine;
+use crate::facts::Moment;
+use domain::issue::Issue;
+use domain::run::{self, Input, Refusal};
+use domain::step::Step;
+use domain::{AgentName, ProjectName, RunId, Timestamp};
+use store::Error;
+use store::run::{Base, StoredRun};
+use store::step::Start;
+
+/// Attempts started in one commit; each writes some ten rows, and other writers wait meanwhile.
+pub(crate) const TOGETHER: usize = 64;
+
+/// What is to be started.
+pub(crate) enum Wanted<'a> {
+    /// A new author's run.
+    Issue {
+        /// The issue.
+        issue: &'a Issue,
+        /// When the reading that found it began.
+        observed_at: Timestamp,
+    },
+    /// The next attempt of a run that waits.
+    Run {
+        /// Which.
+        id: &'a RunId,
+        /// The agent that is to work on it.
+        agent: &'a AgentName,
+    },
+}
+
+/// What became of it.
+pub(crate) enum Claim {
+    /// An attempt is being started.
+    Started,
+    /// It was refused.
+    Refused(Refusal),
+    /// Run or agent are gone.
+    Gone,
+    /// It could not be asked or written.
+    Failed(Error),
+}
+
+impl Engine {
+    /// Starts what may be started of `wanted`, in order, and answers for each. `kept` slots are not to be had.
+    pub(crate) async fn claim_together(
+        &self,
+        project: &ProjectName,
+        wanted: &[Wanted<'_>],
+        kept: u32,
+    ) -> Vec<Claim> {
+        let mut claims = Vec::with_capacity(wanted.len());
+        for wanted in wanted.chunks(TOGETHER) {
+            match self.claim_all(project, wanted, kept).await {
+                Ok(all) => claims.extend(all),
+                Err(_) => {
+                    for one in wanted {
+                        claims.push(self.claim_one(project, one, kept).await);
+                    }
+                }
+            }
+        }
+        claims
+    }
+
+    async fn claim_one(&self, project: &ProjectName, wanted: &Wanted<'_>, kept: u32) -> Claim {
+        loop {
+            return match self.claim_all(project, std::slice::from_ref(wanted), kept).await {
+                Ok(mut one) => one.pop().unwrap_or(Claim::Gone),
+                // Somebody claimed, or an order came: decide again.
+                Err(Error::Outdated { .. }) => continue,
+                Err(error) => Claim::Failed(error),
+            };
+        }
+    }
+
+    async fn claim_all(
+        &self,
+        project: &ProjectName,
+        wanted: &[Wanted<'_>],
+        kept: u32,
+    ) -> Result<Vec<Claim>, Error> {
+        let (claims, contained) = {
+            let _turn = self.0.shares.turn().await;
+            let Some(mut moment) = self.moment(project).await? else {
+                return Ok(wanted.iter().map(|_| Claim::Gone).collect());
+            };
+            moment.keep(kept);
+            self.decide_and_commit(&mut moment, wanted).await?
+        };
+        for (id, order) in contained {
+            self.submit(id, Input::Contained(order)).await?;
+        }
+        Ok(claims)
+    }
+
+    /// Also the runs that an order covers and that have not heard of it: it came while they waited.
+    async fn decide_and_commit<'a>(
+        &self,
+        moment: &mut Moment,
+        wanted: &[Wanted<'a>],
+    ) -> Result<(Vec<Claim>, Vec<(&'a RunId, domain::containment::Order)>), Error> {
+        let (mut claims, mut starts, mut contained) = (vec![], vec![], vec![]);
+        for wanted in wanted {
+            let decided = match wanted {
+                Wanted::Issue { issue, observed_at } => {
+                    self.decide_issue(moment, issue, *observed_at).await?
+                }
+                Wanted::Run { id, agent } => self.decide_run(moment, id, agent).await?,
+            };
+            claims.push(match decided {
+                None => Claim::Gone,
+                Some(Ok(start)) => {
+                    moment.take(&start.step.run);
+                    starts.push(start);
+                    Claim::Started
+                }
+                Some(Err(refusal)) => {
+                    if let (Refusal::Contained { .. }, Wanted::Run { id, .. }) = (&refusal, wanted)
+                        && let Some(stored) = self.run(id).await?
+                        && let Some(order) = moment.containments.stopping(&stored.run.identity())
+                    {
+                        contained.push((*id, order.clone()));
+                    }
+                    Claim::Refused(refusal)
+                }
+            });
+        }
+        if !starts.is_empty() {
+            self.commit_starts(starts, &moment.guards).await?;
+        }
+        Ok((claims, contained))
+    }
+
+    async fn decide_issue(
+        &self,
+        moment: &Moment,
+        issue: &Issue,
+        observed_at: Timestamp,
+    ) -> Result<Option<Result<Start, Refusal>>, Error> {
+        let Some(facts) = moment.of(self, moment.project.agent_for(&issue.state)) else { return Ok(None) };
+        // After the moment: its guards hold for this, too.
+        let prior = self.0.store.prior(&moment.project.name, &issue.id, &moment.containments).await?;
+        let id = RunId::new(self.0.setup.outside.ids.next());
+        let step = run::claim(issue, prior.as_ref(), observed_at, &facts.facts(), id, self.now());
+        Ok(Some(step.map(|step| Start { step, base: Base::New })))
+    }
+
+    async fn decide_run(
+        &self,
+        moment: &Moment,
+        id: &RunId,
+        agent: &AgentName,
+    ) -> Result<Option<Result<Start, Refusal>>, Error> {
+        let (Some(stored), Some(facts)) = (self.run(id).await?, moment.of(self, agent)) else {
+            return Ok(None);
+        };
+        let StoredRun { mut run, version, .. } = StoredRun::clone(&stored);
+        if run.agent != *agent {
+            (run.agent, run.team) = (agent.clone(), facts.agent.team.clone());
+        }
+        let step: Result<Step, Refusal> = run::resume(&run, &facts.facts(), self.now());
+        Ok(Some(step.map(|step| Start { step, base: Base::Version(version) })))
+    }
+}
