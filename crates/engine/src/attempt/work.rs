@@ -15,10 +15,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What every handed-off agent is told besides its prompt.
-const INSTRUCTIONS: &str = "\
-You work alone in a sandbox on one issue. Your working directory is the issue's own and stays between sessions. You \
-have no network and no credentials: the tracker is reached through your tools, and so is your repository's remote where you \
-have the tool `git_push`. Nobody answers questions while you work.";
+macro_rules! instructions {
+    ($reached:literal) => {
+        concat!(
+            "You work alone in a sandbox on one issue. Your working directory is the issue's own and stays between ",
+            "sessions. You have no network and no credentials: ",
+            $reached,
+            " Nobody answers questions while you work."
+        )
+    };
+}
+const INSTRUCTIONS: &str = instructions!("the tracker is reached through your tools.");
+const INSTRUCTIONS_WITH_PUSH: &str = instructions!(
+    "the tracker is reached through your tools, and what you commit is pushed to your repository's remote by the tool \
+     `git_push`."
+);
 
 /// What an agent is told that goes on with a thread of its own that was cut off.
 const RESUMED: &str = "\
@@ -127,9 +138,10 @@ pub(super) fn assignment(
         let class = e.class();
         Failure::new(FailureKind::Workspace, format!("{class}: {}", base::error::chain(&e)))
     })?;
+    let instructions = if repository.is_some() { INSTRUCTIONS_WITH_PUSH } else { INSTRUCTIONS };
     let tools = NativeTools::new(engine.clone(), run, source.tracker.clone(), issue.clone(), repository);
     Ok(Assignment {
-        instructions: INSTRUCTIONS,
+        instructions,
         prompt: if run.thread.is_some() { format!("{RESUMED}\n\n{prompt}") } else { prompt },
         specs: tools.specs(),
         tools: Arc::new(tools),
