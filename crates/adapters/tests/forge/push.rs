@@ -355,3 +355,12 @@ async fn the_origin_is_the_repositorys_own_url_and_nothing_else() {
     assert_eq!(origin(&folder).await, None);
     assert_eq!(origin(world.dir.path()).await, None, "no repository");
 }
+
+#[tokio::test]
+async fn what_a_killed_process_copied_is_gone_at_the_next_start() {
+    let world = World::new();
+    let left = world.dir.path().join("cache/stages/left.git");
+    std::fs::create_dir_all(&left).unwrap();
+    crate::support::forge(world.dir.path().join("cache"));
+    assert!(!left.exists());
+}

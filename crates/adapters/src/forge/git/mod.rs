@@ -111,13 +111,16 @@ pub struct GitForge {
 }
 
 impl GitForge {
-    /// A forge that keeps its mirrors below `cache`, an absolute path of a directory only we write.
+    /// A forge that keeps its mirrors below `cache`, an absolute path of a directory only we write, one process at a time.
     /// Errors when git is not on the `PATH` of `env`, is older than 2.38, or the directory cannot be made.
     pub fn open(cache: impl Into<PathBuf>, env: &Env, limits: Limits) -> Result<Self, Error> {
         let cache = cache.into();
         let program = env.find_program("git").ok_or(Error::GitMissing)?;
         version::check(&program)?;
         std::fs::create_dir_all(&cache).map_err(Error::io("make directory", &cache))?;
+        // What pushes of an earlier process were made from.
+        let stages = cache.join(take::STAGES);
+        base::files::remove_tree(&stages).map_err(Error::io("remove", &stages))?;
         let config = cache.join("gitconfig");
         base::files::write_atomic(&config, b"[safe]\n\tdirectory = *\n", 0o644)
             .map_err(Error::io("write", &config))?;

@@ -12,7 +12,7 @@ use domain::Sha;
 use std::path::{Path, PathBuf};
 
 /// Below the cache: a folder for each workspace of which something is pushed.
-const STAGES: &str = "stages";
+pub(super) const STAGES: &str = "stages";
 /// The heads of a remote, in its mirror; apart from those that single branches are fetched to.
 const HEADS_SPEC: &str = "+refs/heads/*:refs/seawall/heads/*";
 /// Beyond this git must not ask for memory at once: a small object can claim to be a huge one.
