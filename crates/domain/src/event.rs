@@ -100,6 +100,15 @@ pub enum Event {
         /// The head that fixed it.
         head: Sha,
     },
+    /// The agent had a commit pushed.
+    Pushed {
+        /// The claim it was pushed under.
+        fence: Fence,
+        /// The remote's branch.
+        branch: String,
+        /// What the branch points at since.
+        commit: Sha,
+    },
     /// The reviewed sha is on its way to the landing branch.
     LandingStarted {
         /// The reviewed sha.
@@ -129,6 +138,7 @@ impl Event {
             Self::ReviewReported { .. } => "review_reported",
             Self::FindingRaised { .. } => "finding_raised",
             Self::FindingFixed { .. } => "finding_fixed",
+            Self::Pushed { .. } => "pushed",
             Self::LandingStarted { .. } => "landing_started",
             Self::Ended { .. } => "ended",
         }
@@ -165,6 +175,9 @@ impl Event {
                 format!("{} {}: {}", finding.raised.priority.name(), finding.id, finding.raised.title)
             }
             Self::FindingFixed { id, head } => format!("{id} fixed by {}", head.short()),
+            Self::Pushed { fence, branch, commit } => {
+                format!("pushed {} to `{branch}`, claim {fence}", commit.short())
+            }
             Self::LandingStarted { head } => format!("landing {}", head.short()),
             Self::Ended { outcome } => outcome.line(),
         }

@@ -33,7 +33,7 @@ use adapters::forge::git::GitForge;
 use adapters::sandbox::Sandbox;
 use adapters::tracker::webhook::WebhookError;
 use attempt::LiveAttempts;
-pub use attempt::Telemetry;
+pub use attempt::{Repository, Telemetry};
 use base::secret::Secret;
 use base::tasks::Tasks;
 use domain::{EffectId, OrderId, ProjectName, RunId, Timestamp};

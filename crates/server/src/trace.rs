@@ -167,6 +167,7 @@ fn attempts(branch: &Branch) -> Vec<Attempt> {
             | Event::ReviewReported { .. }
             | Event::FindingRaised { .. }
             | Event::FindingFixed { .. }
+            | Event::Pushed { .. }
             | Event::LandingStarted { .. } => {}
         }
     }

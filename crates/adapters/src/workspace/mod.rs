@@ -3,7 +3,8 @@
 //! Invariants:
 //! - a workspace lies directly in the root, by canonical path: no identifier and no link leads elsewhere;
 //! - `after_create` ran to its end in every workspace that is handed out; one in which it did not is made anew;
-//! - the root itself is never removed.
+//! - the root itself is never removed;
+//! - where a workspace's repository came from is noted outside of it, before an agent is let in, and goes with it.
 
 mod hook;
 mod key;
@@ -11,14 +12,17 @@ mod key;
 pub use hook::{Error as HookError, Hook};
 pub use key::key;
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+/// More than this is no address of a repository.
+const MAX_ORIGIN_BYTES: u64 = 8 * 1024;
 
 /// The folder of all workspaces of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     path: PathBuf,
-    /// Where it is noted which workspaces are being made: in the root only workspaces are.
+    /// Where it is noted which workspaces are being made, and where they come from: in the root only workspaces are.
     notes: PathBuf,
 }
 
@@ -94,6 +98,8 @@ impl Root {
         }
         std::fs::create_dir_all(&self.notes).map_err(failed)?;
         std::fs::write(&unfinished, identifier).map_err(failed)?;
+        // What is made anew may come from elsewhere.
+        self.forget_origin(&path)?;
         std::fs::create_dir(&path).map_err(failed)?;
         Ok(Workspace { path: contained(&path, &root)?, is_new: true })
     }
@@ -105,6 +111,27 @@ impl Root {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io { path: note, source }),
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// Notes that the repository in `workspace` came from `origin`, which may hold a password.
+    pub fn note_origin(&self, workspace: &Path, origin: &str) -> Result<(), Error> {
+        let note = self.origin_note(workspace);
+        let failed = |source| Error::Io { path: note.clone(), source };
+        std::fs::create_dir_all(&self.notes).map_err(failed)?;
+        base::files::write_atomic(&note, origin.as_bytes(), 0o600).map_err(failed)
+    }
+
+    /// Where the repository in `workspace` came from, as it was noted; `None` when nothing was.
+    pub fn origin(&self, workspace: &Path) -> Result<Option<String>, Error> {
+        let note = self.origin_note(workspace);
+        let failed = |source| Error::Io { path: note.clone(), source };
+        let mut text = String::new();
+        match std::fs::File::open(&note) {
+            Ok(file) => file.take(MAX_ORIGIN_BYTES).read_to_string(&mut text).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
     /// Whether `path` is the workspace of one issue: a folder directly in the root. Its canonical path.
@@ -121,6 +148,7 @@ impl Root {
             Ok(_) => {}
         }
         let path = contained(path, &root)?;
+        self.forget_origin(&path)?;
         base::files::remove_tree(&path).map_err(|source| Error::Io { path: path.clone(), source })
     }
 
@@ -128,6 +156,20 @@ impl Root {
         let failed = |source| Error::Io { path: self.path.clone(), source };
         std::fs::create_dir_all(&self.path).map_err(failed)?;
         self.path.canonicalize().map_err(failed)
+    }
+
+    fn forget_origin(&self, workspace: &Path) -> Result<(), Error> {
+        let note = self.origin_note(workspace);
+        match std::fs::remove_file(&note) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io { path: note, source }),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// By the workspace's canonical path: it is removed by that, whatever its root is called then.
+    fn origin_note(&self, workspace: &Path) -> PathBuf {
+        let name = base::digest::sha256_hex(workspace.as_os_str().as_encoded_bytes());
+        self.notes.join(format!("{}.origin", &name[..32]))
     }
 
     /// There while a workspace is being made.
@@ -178,6 +220,23 @@ mod tests {
         std::fs::write(first.path.join("half"), "").unwrap();
         assert!(root.ensure("MT-1").unwrap().is_new);
         assert!(!first.path.join("half").exists());
+    }
+
+    #[test]
+    fn the_origin_is_noted_outside_and_goes_with_the_workspace() {
+        let (dir, root) = root();
+        let made = root.ensure("MT-1").unwrap();
+        root.note_origin(&made.path, "https://h/x.git").unwrap();
+        root.created("MT-1").unwrap();
+        let again = root.ensure("MT-1").unwrap();
+        assert_eq!(root.origin(&again.path).unwrap().as_deref(), Some("https://h/x.git"));
+        assert_eq!(std::fs::read_dir(&made.path).unwrap().count(), 0);
+        // By another name of the same root.
+        symlink(dir.path().join("workspaces"), dir.path().join("link")).unwrap();
+        Root::new(dir.path().join("link"), dir.path().join("notes")).remove(&made.path).unwrap();
+        assert_eq!(root.origin(&root.ensure("MT-1").unwrap().path).unwrap(), None);
+        root.note_origin(&made.path, "https://h/y.git").unwrap();
+        assert_eq!(root.origin(&root.ensure("MT-1").unwrap().path).unwrap(), None, "made anew");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// A script that leaves a trace if anything runs it.
-fn trap(world: &World) -> (PathBuf, PathBuf) {
+pub fn trap(world: &World) -> (PathBuf, PathBuf) {
     let sprung = world.dir.path().join("sprung");
     let script = world.dir.path().join("trap.sh");
     std::fs::write(&script, format!("#!/bin/sh\ntouch {}\ncat\n", sprung.display())).unwrap();
@@ -24,7 +24,7 @@ fn plant_repository(dir: &Path, script: &Path) {
     set_traps(dir, script);
 }
 
-fn set_traps(dir: &Path, script: &Path) {
+pub fn set_traps(dir: &Path, script: &Path) {
     let script = script.display().to_string();
     for key in
         ["core.fsmonitor", "filter.evil.clean", "filter.evil.smudge", "diff.external", "core.sshCommand"]

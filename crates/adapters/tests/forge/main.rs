@@ -4,6 +4,7 @@
 
 mod hostile;
 mod land;
+mod push;
 mod rebase;
 mod support;
 mod work;

@@ -8,10 +8,12 @@
 mod claim;
 pub mod handoff;
 mod outcome;
+mod push;
 mod stepping;
 
 pub use claim::{Facts, Prior, Readiness, Refusal, claim, claim_review, resume};
 pub use outcome::{Outcome, Wait};
+pub use push::{MAX_BRANCHES, Pushed};
 pub use stepping::{AttemptEnd, Ignored, Input, Left, Requeued, Spent, step};
 
 use crate::call::Usage;
@@ -22,7 +24,7 @@ use crate::issue::IssueRef;
 use crate::review::Ledger;
 use crate::{AgentName, Fence, Millis, RunId, Sha, TeamName, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a run is for. Release, triage, answer, eval and distil join with their features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -105,6 +107,9 @@ pub struct Run {
     /// The folder it works in, where that is the issue's own and outlives the run.
     #[serde(default)]
     pub workspace: Option<String>,
+    /// What it pushed last to each branch, where its agent hands its work on itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pushed: BTreeMap<String, Pushed>,
     /// Tokens that the agent reported, over the attempts that ended.
     #[serde(default)]
     pub tokens: Usage,
@@ -216,6 +221,7 @@ impl Run {
             retry: 0,
             thread: None,
             workspace: None,
+            pushed: BTreeMap::new(),
             tokens: Usage::default(),
             ran: Millis(0),
         }

@@ -8,6 +8,7 @@ mod activity;
 mod author;
 mod live;
 pub(crate) mod prompt;
+mod push;
 mod reviewer;
 mod session;
 mod telemetry;
@@ -17,6 +18,7 @@ mod walls;
 pub(crate) mod work;
 
 pub(crate) use live::{LiveAttempts, Place};
+pub use push::Repository;
 pub use telemetry::Telemetry;
 pub(crate) use walls::sandbox_name;
 

@@ -1,5 +1,6 @@
 //! Everything an attempt needs before its agent starts: workspace, prompt, token, tools, walls.
 
+use super::push::Repository;
 use super::reviewer::Review;
 use super::tools::ReviewTools;
 use super::turns::Turns;
@@ -137,7 +138,8 @@ impl Bench<'_> {
         let after = AfterRun { handoff: handoff.clone(), secrets, workspace: workspace.clone() };
         let prepared = async {
             work::hook(engine, run, &handoff, &after.secrets, "before_run", &workspace).await?;
-            let assignment = work::assignment(engine, run, source, issue)?;
+            let repository = Repository::of(engine, run, source, &handoff, &workspace).await?;
+            let assignment = work::assignment(engine, run, source, issue, repository)?;
             self.ready(assignment, &Folders { tree: workspace.clone(), git_dir: None }).await
         };
         match prepared.await {

@@ -2,6 +2,7 @@
 //!
 //! The agent holds no credentials; what a tool does is done here, bound to the run it was started for.
 
+use super::push::{self, Repository};
 use crate::Engine;
 use adapters::agent::{ToolAnswer, ToolHost, ToolSpec};
 use adapters::forge::git::{GitForge, Source};
@@ -47,7 +48,7 @@ impl AuthorTools {
     }
 }
 
-/// The tracker's own tools, for an agent that hands its work on itself. Bound to the tracker as it was when the session
+/// The tracker's own tools and the push, for an agent that hands its work on itself. Bound to the tracker as it was when the session
 /// began, and to the claim: what an older claim asks for is refused, also while its process still lives.
 pub(crate) struct NativeTools {
     engine: Engine,
@@ -56,17 +57,34 @@ pub(crate) struct NativeTools {
     agent: AgentName,
     tracker: Arc<dyn Tracker>,
     issue: Issue,
+    /// What can be pushed, if anything.
+    repository: Option<Repository>,
 }
 
 impl NativeTools {
-    pub(crate) fn new(engine: Engine, run: &Run, tracker: Arc<dyn Tracker>, issue: Issue) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        run: &Run,
+        tracker: Arc<dyn Tracker>,
+        issue: Issue,
+        repository: Option<Repository>,
+    ) -> Self {
         let (agent, fence, run) = (run.agent.clone(), run.fence, run.id.clone());
-        Self { engine, run, fence, agent, tracker, issue }
+        Self { engine, run, fence, agent, tracker, issue, repository }
+    }
+
+    pub(crate) fn specs(&self) -> Vec<ToolSpec> {
+        let mut specs = self.tracker.tools();
+        specs.extend(self.repository.as_ref().map(|_| Repository::spec()));
+        specs
     }
 
     async fn answer(&self, name: &str, arguments: Value) -> ToolAnswer {
         if let Err(text) = self.engine.still_holds(&self.run, self.fence).await {
             return ToolAnswer { ok: false, text };
+        }
+        if let (push::NAME, Some(repository)) = (name, &self.repository) {
+            return to_answer(self.engine.push(&self.run, self.fence, repository, arguments).await);
         }
         let context = ToolContext {
             issue: self.issue.clone(),

@@ -1,5 +1,6 @@
-//! A handed-off attempt: the issue's own workspace with its hooks, the workflow's prompt, the tracker's own tools.
+//! A handed-off attempt: the issue's own workspace with its hooks, the workflow's prompt, the tracker's own tools, the push.
 
+use super::push::{Repository, note_origin};
 use super::session::Assignment;
 use super::tools::NativeTools;
 use crate::Engine;
@@ -14,9 +15,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What every handed-off agent is told besides its prompt.
-const INSTRUCTIONS: &str = "\
-You work alone in a sandbox on one issue. Your working directory is the issue's own and stays between sessions. You \
-have no network and no credentials: the tracker is reached through your tools. Nobody answers questions while you work.";
+macro_rules! instructions {
+    ($reached:literal) => {
+        concat!(
+            "You work alone in a sandbox on one issue. Your working directory is the issue's own and stays between ",
+            "sessions. You have no network and no credentials: ",
+            $reached,
+            " Nobody answers questions while you work."
+        )
+    };
+}
+const INSTRUCTIONS: &str = instructions!("the tracker is reached through your tools.");
+const INSTRUCTIONS_WITH_PUSH: &str = instructions!(
+    "the tracker is reached through your tools, and what you commit is pushed to your repository's remote by the tool \
+     `git_push`."
+);
 
 /// What an agent is told that goes on with a thread of its own that was cut off.
 const RESUMED: &str = "\
@@ -59,6 +72,7 @@ async fn create(
     ready: &Workspace,
 ) -> Result<(), Failure> {
     hook(engine, run, handoff, secrets, "after_create", &ready.path).await?;
+    note_origin(engine, run, handoff, &ready.path).await?;
     // From here on the agent may write in it, and so may the hooks that run as the agents' user.
     let given = engine.0.sandbox.hand_over(&ready.path).await;
     given.map_err(|e| Failure::new(FailureKind::Workspace, base::error::chain(&e)))?;
@@ -117,23 +131,25 @@ pub(super) fn assignment(
     run: &Run,
     source: &Source,
     issue: &Issue,
+    repository: Option<Repository>,
 ) -> Result<Assignment, Failure> {
     let again = (run.retry > 0).then_some(run.retry);
     let prompt = source.prompt.render(&issue_view(issue), again).map_err(|e| {
         let class = e.class();
         Failure::new(FailureKind::Workspace, format!("{class}: {}", base::error::chain(&e)))
     })?;
-    let tools = NativeTools::new(engine.clone(), run, source.tracker.clone(), issue.clone());
+    let instructions = if repository.is_some() { INSTRUCTIONS_WITH_PUSH } else { INSTRUCTIONS };
+    let tools = NativeTools::new(engine.clone(), run, source.tracker.clone(), issue.clone(), repository);
     Ok(Assignment {
-        instructions: INSTRUCTIONS,
+        instructions,
         prompt: if run.thread.is_some() { format!("{RESUMED}\n\n{prompt}") } else { prompt },
-        specs: source.tracker.tools(),
+        specs: tools.specs(),
         tools: Arc::new(tools),
         review: None,
     })
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, workspace::Error> + Send + 'static,
 ) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(work).await {

@@ -6,6 +6,7 @@
 mod fenced;
 mod gave_up;
 mod lease;
+mod push;
 mod slots;
 mod stopped;
 mod tracker;

@@ -105,8 +105,8 @@ fn one(name: &Given<String>, section: &Section<'_>, reader: &Reader<'_>) -> Opti
     let policy = says.policy(&merged);
     let remote = match delivery {
         Delivery::Land => merged.remote(says.remote.as_ref(), &file, section)?,
-        // Hooks bring the code; nothing is landed.
-        Delivery::Handoff => says.remote.as_ref().map(|given| given.value.clone()).unwrap_or_default(),
+        // Hooks bring the code, and say by it where it is pushed to, unless somebody says it here.
+        Delivery::Handoff => merged.said_remote(says.remote.as_ref(), &file).unwrap_or_default(),
     };
     let (tracker, states) = tracker.with(&merged, &file)?;
     let branch = merged.pick(says.branch.as_ref(), front.branch.clone()).or_else(|| branch_of(&remote));
@@ -227,11 +227,8 @@ impl Merge<'_> {
     }
 
     fn remote(&self, file: Option<&Given<String>>, workflow: &Path, section: &Section<'_>) -> Option<String> {
-        if let Some(given) = file {
-            return Some(absolute(&given.value, self.reader.source.dir()));
-        }
         let dir = workflow.parent().unwrap_or(Path::new("/"));
-        let found = self.front.remote.as_ref().map(|text| absolute(text, dir)).or_else(|| {
+        let found = self.said_remote(file, workflow).or_else(|| {
             let root = remote::repository(dir)?;
             Some(
                 remote::origin(&root).map_or_else(|| root.display().to_string(), |url| absolute(&url, &root)),
@@ -242,6 +239,14 @@ impl Merge<'_> {
             section.missing("remote", mend);
         }
         found
+    }
+
+    fn said_remote(&self, file: Option<&Given<String>>, workflow: &Path) -> Option<String> {
+        if let Some(given) = file {
+            return Some(absolute(&given.value, self.reader.source.dir()));
+        }
+        let dir = workflow.parent().unwrap_or(Path::new("/"));
+        self.front.remote.as_ref().map(|text| absolute(text, dir))
     }
 }
 
@@ -266,8 +271,13 @@ pub fn lone(
         }
     };
     let (tracker, states) = trackers::lone(&front, dir, env).map_err(|problem| vec![*problem])?;
-    let remote = front.remote.clone().or_else(|| remote::origin(&root));
-    let remote = remote.map_or_else(|| root.display().to_string(), |text| absolute(&text, dir));
+    let said = front.remote.as_ref().map(|text| absolute(text, dir));
+    let remote = said.unwrap_or_else(|| match (delivery, remote::origin(&root)) {
+        // The workspaces' own: `after_create` may bring another repository than the one that the file lies in.
+        (Delivery::Handoff, _) => String::new(),
+        (Delivery::Land, Some(origin)) => absolute(&origin, dir),
+        (Delivery::Land, None) => root.display().to_string(),
+    });
     let small =
         |given: Option<u64>, default: u32| given.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
     let default = RetryPolicy::default();

@@ -227,10 +227,28 @@ fn a_lone_workflow_is_enough() {
     let config = read.config.unwrap_or_else(|| panic!("{seen}"));
     let (name, project) = config.fleet.projects.first_key_value().unwrap();
     assert_eq!((project.branch.as_str(), project.author.as_str()), ("trunk", "author"));
-    assert_eq!(config.projects[name].remote, dir.path().display().to_string());
+    assert_eq!(
+        config.projects[name].remote, "",
+        "where its workspaces push to is told by their own repositories"
+    );
     let without = super::read(&file, &none());
     assert!(without.config.is_none());
     assert!(without.problems[0].what.contains("OPENAI_API_KEY"));
+}
+
+#[test]
+fn where_handed_off_work_is_pushed_to_can_be_said() {
+    let dir = folder();
+    let file = dir.path().join(WORKFLOW);
+    let remote = |env: &Env, delivery: &str, said: &str| {
+        let own = format!("seawall: {{delivery: {delivery}, remote: {said}}}");
+        std::fs::write(&file, format!("---\ntracker: {{kind: files}}\n{own}\n---\nDo it.\n")).unwrap();
+        let config = read(&file, env).config.unwrap();
+        config.projects.values().next().unwrap().remote.clone()
+    };
+    let env = Env::fixed([("OPENAI_API_KEY", "k"), ("REMOTE", "https://me:t@h/x.git")]);
+    assert_eq!(remote(&env, "handoff", "$REMOTE"), "https://me:t@h/x.git");
+    assert_eq!(remote(&env, "handoff", "x.git"), dir.path().join("x.git").display().to_string());
 }
 
 proptest! {

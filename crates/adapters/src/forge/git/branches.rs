@@ -1,6 +1,6 @@
 //! Removes the branches that a run's commits were reviewed on, once nobody reviews them any more.
 
-use super::land::lost_race;
+use super::push::lost_race;
 use super::{Error, GitForge, names};
 use std::path::Path;
 

@@ -160,6 +160,11 @@ impl Error {
             | Self::NotPrepared(_)
             | Self::Diverged { .. }
             | Self::LandingBranch(_)
+            | Self::NotOurs { .. }
+            | Self::NotARepository(_)
+            | Self::Unfit { .. }
+            | Self::NoHead
+            | Self::Incomplete(_)
             | Self::Busy { .. } => None,
         }
     }

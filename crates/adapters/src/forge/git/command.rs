@@ -5,6 +5,7 @@
 //! call is given up, its whole process group is ended; nothing secret is in the arguments.
 
 use super::error::Error;
+use super::redact::redacted;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -135,6 +136,12 @@ impl Call<'_> {
         self
     }
 
+    /// One more setting, `name=value`, before the subcommand is given.
+    pub fn setting(mut self, setting: &str) -> Self {
+        self.args.extend([OsString::from("-c"), setting.into()]);
+        self
+    }
+
     /// What to write to its stdin.
     pub fn input(mut self, bytes: Vec<u8>) -> Self {
         self.input = bytes;
@@ -226,7 +233,11 @@ impl Output {
         if self.cut {
             return Error::TooMuchOutput { what: self.what, limit: self.limit };
         }
-        Error::Git { what: self.what, code: format!("exit {}", self.code), stderr: printable(&self.stderr) }
+        Error::Git {
+            what: self.what,
+            code: format!("exit {}", self.code),
+            stderr: redacted(&printable(&self.stderr)),
+        }
     }
 }
 

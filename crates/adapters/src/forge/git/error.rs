@@ -98,8 +98,37 @@ pub enum Error {
         head: Sha,
     },
     /// A push to a branch that people land on.
-    #[error("{0} is a landing branch; only land() may move it")]
+    #[error("{0} is a branch that changes land on, and is not pushed to; choose another name")]
     LandingBranch(String),
+    /// A forced push would take off the branch what somebody else made.
+    #[error(
+        "branch {branch} holds {have}, which no run of this issue pushed, and is not forced; push to a new branch name"
+    )]
+    NotOurs {
+        /// The branch.
+        branch: String,
+        /// What would be lost.
+        have: Sha,
+    },
+    /// The agent's folder holds no repository of its own.
+    #[error("{} is not a git repository (a folder `.git` of its own is needed); nothing can be pushed from it", .0.display())]
+    NotARepository(PathBuf),
+    /// The agent's repository is not one that is taken from.
+    #[error("the repository {} {why}", path.display())]
+    Unfit {
+        /// Its `.git`.
+        path: PathBuf,
+        /// Why not, and what to do.
+        why: String,
+    },
+    /// No commit is checked out.
+    #[error("no commit is checked out; commit first, or name the commit by its full id")]
+    NoHead,
+    /// Objects are missing.
+    #[error(
+        "commit {0}, or something that it needs, is neither in the workspace's repository nor on the remote; name a commit that `git log` shows, by its full id"
+    )]
+    Incomplete(Sha),
     /// Others landed faster than we could merge, many times in a row.
     #[error("{branch} was taken {tries} times while pushing; try again later. The last answer was: {last}")]
     Busy {

@@ -129,7 +129,7 @@ fn size_of(tree: &Path, path: &[u8]) -> Result<u64, Error> {
     Ok(metadata.len())
 }
 
-fn within(count: usize, bytes: u64, limits: Limits) -> Result<(), Refusal> {
+pub(super) fn within(count: usize, bytes: u64, limits: Limits) -> Result<(), Refusal> {
     if count > limits.files {
         return Err(Refusal::TooManyFiles { count, limit: limits.files });
     }

@@ -1,20 +1,12 @@
-//! Pushes a change for others to see, and lands the reviewed commit on its branch.
+//! Lands the reviewed commit on its branch.
 
 use super::collect::Commit;
+use super::push::{MAX_TRIES, Manner, Push, lost_race, wait_before};
 use super::{Error, GitForge, Identity, Workspace, names};
 use domain::Sha;
 use domain::change::Landing;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::time::Duration;
-
-/// Every rejected push means somebody else landed; this many in a row is a queue nobody should stand in.
-const MAX_TRIES: u32 = 50;
-/// Two landers that were rejected together should not come back together.
-const FIRST_WAIT: Duration = Duration::from_millis(10);
-const MAX_WAIT: Duration = Duration::from_millis(500);
-/// Branches that are landed on wherever they exist.
-const LANDING_NAMES: [&str; 2] = ["main", "master"];
 
 /// How a landing ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,46 +52,6 @@ pub(super) enum Merged {
 }
 
 impl GitForge {
-    /// Pushes `head` to the branch `name` of `remote`, creating it or moving it forward; never forced. Doing it
-    /// again is free. Errors with [`Error::LandingBranch`] for `main`, `master` and the remote's default branch,
-    /// and with [`Error::Diverged`] when the branch holds other work.
-    pub async fn push_branch(
-        &self,
-        workspace: &Workspace,
-        remote: &str,
-        head: &Sha,
-        name: &str,
-    ) -> Result<(), Error> {
-        let dir = workspace.git_dir();
-        if LANDING_NAMES.contains(&names::branch(name)?)
-            || self.default_branch(remote).await? == Some(name.into())
-        {
-            return Err(Error::LandingBranch(name.to_owned()));
-        }
-        let _held = self.lock(&workspace.root).await;
-        let mut last = String::new();
-        for tries in 0..MAX_TRIES {
-            wait_before(tries, head).await;
-            match self.remote_head(remote, name).await? {
-                Some(have) if have == *head => return Ok(()),
-                Some(have) => {
-                    self.fetch(&dir, remote, name).await?;
-                    if !self.contains(&dir, head, &have).await? {
-                        return Err(Error::Diverged { branch: name.to_owned(), have, head: head.clone() });
-                    }
-                }
-                None => {}
-            }
-            match self.push(&dir, remote, head, name).await? {
-                Push::Done => return Ok(()),
-                // An earlier call that was given up may still be pushing the same thing.
-                Push::Rejected(error) if lost_race(&error) => last = error.to_string(),
-                Push::Rejected(error) => return Err(error),
-            }
-        }
-        Err(Error::Busy { branch: name.to_owned(), tries: MAX_TRIES, last })
-    }
-
     /// Brings `head`, a commit of `workspace`, onto `branch` of `remote` and nothing else. Never forced; a push
     /// that was overtaken is tried again on the newer branch, at most 50 times. A merge commit is made in the
     /// name of `identity`. Doing it again after any crash answers [`How::Already`].
@@ -128,7 +80,7 @@ impl GitForge {
                 Step::Answer(land) => return Ok(land),
                 Step::Push(commit, how) => (commit, how),
             };
-            match self.push(&dir, remote, &commit, branch).await? {
+            match self.push(&dir, remote, &commit, branch, &Manner::default()).await? {
                 Push::Done => return Ok(Land::Landed { main: commit, how }),
                 Push::Rejected(error) => {
                     let now = self.remote_head(remote, branch).await?;
@@ -194,69 +146,9 @@ impl GitForge {
         files.dedup();
         Ok(Merged::Conflict { tree, files })
     }
-
-    async fn push(&self, dir: &Path, remote: &str, sha: &Sha, branch: &str) -> Result<Push, Error> {
-        let spec = format!("{}:refs/heads/{}", names::sha(sha)?, names::branch(branch)?);
-        let remote = names::remote(remote)?.to_owned();
-        let (git, dir) = (self.git.clone(), dir.to_owned());
-        // A push that was begun is finished, also when nobody waits for it any more: ended half way it could
-        // leave its lock on the remote's branch, and nobody would ever land there again.
-        let pushing = tokio::spawn(async move {
-            let args = ["push", "--quiet", "--no-verify", "--no-signed", "--", &remote, &spec];
-            git.bare(&dir).args(args).run().await
-        });
-        let lost =
-            |_| Error::io("finish a push with", &self.git.program)(std::io::Error::other("shutting down"));
-        let output = pushing.await.map_err(lost)??;
-        Ok(if output.code == 0 { Push::Done } else { Push::Rejected(output.failure()) })
-    }
-
-    async fn default_branch(&self, remote: &str) -> Result<Option<String>, Error> {
-        let args = ["ls-remote", "--symref", "--", names::remote(remote)?, "HEAD"];
-        let stdout = self.git.call().args(args).ok().await?;
-        let text = String::from_utf8_lossy(&stdout);
-        let line = text.lines().find_map(|l| l.strip_prefix("ref: refs/heads/"));
-        Ok(line.and_then(|l| l.split('\t').next()).map(str::to_owned))
-    }
 }
 
 enum Step {
     Answer(Land),
     Push(Sha, How),
-}
-
-enum Push {
-    Done,
-    Rejected(Error),
-}
-
-/// Whether git's words tell of another push at the same moment. Two pushes that meet at the reference's lock are
-/// told so before either has moved it.
-pub(super) fn lost_race(error: &Error) -> bool {
-    let text = error.to_string();
-    if ["Permission denied", "Read-only file system", "No space left"]
-        .iter()
-        .any(|words| text.contains(words))
-    {
-        return false;
-    }
-    [
-        "cannot lock ref",
-        "failed to update ref",
-        "fetch first",
-        "non-fast-forward",
-        "stale info",
-        "incorrect old value",
-    ]
-    .iter()
-    .any(|words| text.contains(words))
-}
-
-/// Waits longer from try to try, by an amount that differs from commit to commit.
-async fn wait_before(tries: u32, head: &Sha) {
-    if tries > 0 {
-        let spread = head.as_str().bytes().take(8).fold(0_u64, |sum, b| sum * 31 + u64::from(b)) % 20;
-        let wait = FIRST_WAIT.saturating_mul(tries).min(MAX_WAIT) + Duration::from_millis(spread);
-        tokio::time::sleep(wait).await;
-    }
 }

@@ -4,8 +4,9 @@
 //! - The agent's tree is data. A workspace is `<root>/tree`, which the agent writes, and `<root>/git`, which only
 //!   we write; a `.git` inside the tree is never read.
 //! - Every operation may be repeated after a crash at any moment and ends in the same state.
-//! - Nothing is ever forced, and the only commit that reaches a landing branch is the one named by the caller,
-//!   alone or as the second parent of a merge.
+//! - The only commit that reaches a landing branch is the one named by the caller, alone or as the second parent of
+//!   a merge. Nothing is forced but a branch of an agent's own, over what the same agents pushed.
+//! - A repository that an agent made is copied as files, and git runs in the copy.
 //! - Dates come in as values, so the same change is the same commit.
 
 mod branches;
@@ -16,10 +17,15 @@ mod error;
 mod guard;
 mod land;
 mod names;
+mod origin;
+mod outside;
 mod prepare;
+mod push;
 mod read;
 mod rebase;
+mod redact;
 mod settings;
+mod take;
 mod version;
 
 pub use change::AddedLine;
@@ -27,8 +33,11 @@ pub use collect::{Collected, Commit};
 pub use error::{Error, Refusal};
 pub use land::{How, Land};
 pub use names::identity_email;
+pub use push::Over;
 pub use read::{Diff, Source};
 pub use rebase::Rebase;
+pub use redact::redacted;
+pub use take::{Taken, Wanted};
 
 use base::env::Env;
 use command::Git;
@@ -102,13 +111,16 @@ pub struct GitForge {
 }
 
 impl GitForge {
-    /// A forge that keeps its mirrors below `cache`, an absolute path of a directory only we write.
+    /// A forge that keeps its mirrors below `cache`, an absolute path of a directory only we write, one process at a time.
     /// Errors when git is not on the `PATH` of `env`, is older than 2.38, or the directory cannot be made.
     pub fn open(cache: impl Into<PathBuf>, env: &Env, limits: Limits) -> Result<Self, Error> {
         let cache = cache.into();
         let program = env.find_program("git").ok_or(Error::GitMissing)?;
         version::check(&program)?;
         std::fs::create_dir_all(&cache).map_err(Error::io("make directory", &cache))?;
+        // What pushes of an earlier process were made from.
+        let stages = cache.join(take::STAGES);
+        base::files::remove_tree(&stages).map_err(Error::io("remove", &stages))?;
         let config = cache.join("gitconfig");
         base::files::write_atomic(&config, b"[safe]\n\tdirectory = *\n", 0o644)
             .map_err(Error::io("write", &config))?;

@@ -1,5 +1,6 @@
 //! Names we hand to git, checked so that none can be read as an option, a refspec or a revision expression.
 
+use super::redact::redacted;
 use super::{Error, Identity};
 use domain::Sha;
 use std::ffi::OsString;
@@ -31,7 +32,7 @@ pub(super) fn identity_env(identity: &Identity) -> [(&'static str, OsString); 6]
 
 /// A path or URL that is not an option and names no helper program (`ext::…`).
 pub(super) fn remote(text: &str) -> Result<&str, Error> {
-    let bad = |why| Err(Error::BadName { what: "remote", text: text.to_owned(), why });
+    let bad = |why| Err(Error::BadName { what: "remote", text: redacted(text), why });
     if text.is_empty() || text.starts_with('-') {
         return bad("it is empty or begins with a dash");
     }

@@ -106,7 +106,7 @@ impl GitForge {
         let fetched = self.fetch_call(git_dir, remote, &spec)?.run().await?;
         if fetched.code != 0 {
             return Err(match self.remote_head(remote, branch).await {
-                Ok(None) => Error::NoBranch { remote: remote.to_owned(), branch: branch.to_owned() },
+                Ok(None) => Error::NoBranch { remote: super::redacted(remote), branch: branch.to_owned() },
                 Ok(Some(_)) | Err(_) => fetched.failure(),
             });
         }

@@ -5,7 +5,7 @@ mod ending;
 mod landing;
 mod review;
 
-use super::{Run, handoff};
+use super::{Pushed, Run, handoff, push};
 use crate::call::Usage;
 use crate::change::Change;
 use crate::containment::Order;
@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::fleet::Project;
 use crate::issue::Issue;
 use crate::review::Raised;
+use crate::run::push::Push;
 use crate::step::Step;
 use crate::{Fence, Millis, Sha, TeamName, Timestamp};
 use attempt::{attempt_ended, attempt_started, change_collected, collecting, live_claim, workspace_prepared};
@@ -108,6 +109,19 @@ pub enum Input {
         /// The agent's own name for it.
         thread: String,
     },
+    /// A commit was pushed for the agent.
+    Pushed {
+        /// The claim.
+        fence: Fence,
+        /// The remote's branch.
+        branch: String,
+        /// What it points at since.
+        commit: Sha,
+        /// What it pointed at before, if it was there.
+        before: Option<Sha>,
+        /// The same branch as this issue's runs left it, as the push was decided on.
+        known: Option<Pushed>,
+    },
     /// The tracker was read, and the issue is still to be worked on.
     IssueSeen(Box<Issue>),
     /// A retry was due and could not start.
@@ -198,8 +212,8 @@ pub enum Ignored {
 
 /// What follows from `input` for `run`.
 pub fn step(run: &Run, input: Input, project: &Project, now: Timestamp) -> Result<Step, Ignored> {
-    // The one thing that is learned of a run after its end, and it owes nothing.
-    if !run.is_open() && !matches!(input, Input::PersonAsked { .. }) {
+    // What is learned of a run after its end owes nothing.
+    if !run.is_open() && !matches!(input, Input::PersonAsked { .. } | Input::Pushed { .. }) {
         return Err(Ignored::Ended);
     }
     let run = run.clone();
@@ -210,6 +224,9 @@ pub fn step(run: &Run, input: Input, project: &Project, now: Timestamp) -> Resul
         Input::ThreadStarted { fence, thread } => {
             live_claim(&run, fence)?;
             handoff::thread_started(run, thread)
+        }
+        Input::Pushed { fence, branch, commit, before, known } => {
+            push::pushed(run, fence, branch, Push { commit, before, known })
         }
         Input::IssueSeen(issue) => handoff::issue_seen(run, &issue),
         Input::Requeued(why) => handoff::requeued(run, why, project, now),
