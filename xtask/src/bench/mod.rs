@@ -7,6 +7,7 @@ mod crash;
 mod daemon;
 mod inner_loop;
 mod issues;
+mod orchestrator;
 mod process;
 mod start;
 mod table;
@@ -17,14 +18,15 @@ use std::process::{Command, ExitCode};
 use table::Table;
 
 /// How the command is used.
-pub(crate) const USAGE: &str = "cargo xtask bench [start|issues|crash|inner-loop]    measures, all of them unless one is named;\n\
-     \x20                   sizes: SEAWALL_BENCH_STARTS, _ISSUES, _SLOTS, _KILLS, _CRASH_ISSUES";
+pub(crate) const USAGE: &str = "cargo xtask bench [start|issues|orchestrator|crash|inner-loop]    measures, all of them unless one is named;\n\
+     \x20                   sizes: SEAWALL_BENCH_STARTS, _ISSUES, _SLOTS, _KILLS, _CRASH_ISSUES, _RUNS, _HOURS, _RECOVERED";
 
 type Measure = fn(&mut Table) -> io::Result<()>;
 
-const ALL: [(&str, Measure); 4] = [
+const ALL: [(&str, Measure); 5] = [
     ("start", start::measure),
     ("issues", issues::measure),
+    ("orchestrator", orchestrator::measure),
     ("crash", crash::measure),
     ("inner-loop", inner_loop::measure),
 ];

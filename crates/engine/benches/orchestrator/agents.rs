@@ -36,6 +36,8 @@ pub struct Agents {
     /// Live sessions by the issue they work on.
     living: Mutex<HashMap<String, u32>>,
     counts: Counts,
+    /// 1: the next session panics. 2: one has.
+    panics: AtomicU64,
 }
 
 /// What happened so far.
@@ -53,7 +55,23 @@ pub struct Counts {
 
 impl Agents {
     pub fn new(habits: Habits, tracker: MemoryTracker) -> Self {
-        Self { habits, tracker, living: Mutex::default(), counts: Counts::default() }
+        Self {
+            habits,
+            tracker,
+            living: Mutex::default(),
+            counts: Counts::default(),
+            panics: AtomicU64::new(0),
+        }
+    }
+
+    /// The next session panics.
+    pub fn panic_once(&self) {
+        self.panics.store(1, Ordering::Relaxed);
+    }
+
+    /// Whether one has.
+    pub fn panicked(&self) -> bool {
+        self.panics.load(Ordering::Relaxed) == 2
     }
 
     pub fn counts(&self) -> &Counts {
@@ -154,6 +172,8 @@ impl Driver for SimulatedAgent {
     ) -> BoxFuture<'a, End> {
         Box::pin(async move {
             let identifier = session.title.split(':').next().unwrap_or_default().to_owned();
+            let ordered = self.0.panics.compare_exchange(1, 2, Ordering::Relaxed, Ordering::Relaxed);
+            assert!(ordered.is_err(), "ordered to panic");
             let _life = Life::begin(&self.0, &identifier);
             tokio::select! {
                 end = self.work(&identifier, &session, &host) => end,

@@ -1,7 +1,7 @@
 //! Many runs at once for many hours: what each costs, and that no claim is lost or doubled.
 
 use crate::agents::Habits;
-use crate::report::{Row, count, processor_time, resident, seconds, size};
+use crate::report::{Row, count, processor_time, resident, seconds};
 use crate::world::{Size, World, shop};
 use adapters::tracker::Tracker as _;
 use domain::IssueId;
@@ -20,8 +20,8 @@ const EVENTS: &str = "SELECT count(*) AS n FROM events";
 const HABITS: Habits =
     Habits { turn: (Duration::from_secs(8 * 60), Duration::from_secs(12 * 60)), done: 10, failed: 5 };
 
-pub async fn measure(row: Row<'_>) {
-    let (runs, hours) = (size("SEAWALL_BENCH_RUNS", 10_000), size("SEAWALL_BENCH_HOURS", 10));
+/// Measures `runs` runs over `hours` simulated hours. Panics when a claim is lost or doubled.
+pub async fn measure(row: Row<'_>, runs: usize, hours: usize) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let slots = u32::try_from(runs).expect("a size fits");
     let world = World::paced(folder.path(), Size { issues: runs, slots, max_turns: 3, habits: HABITS }).await;

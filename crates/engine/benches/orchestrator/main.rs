@@ -12,6 +12,7 @@ mod report;
 mod tick;
 mod world;
 
+use report::size;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 
@@ -32,7 +33,8 @@ fn main() {
         single().block_on(tick::measure(&row));
     }
     if all || args.contains(&"fleet") {
-        single().block_on(fleet::measure(&row));
+        let (runs, hours) = (size("SEAWALL_BENCH_RUNS", 10_000), size("SEAWALL_BENCH_HOURS", 10));
+        single().block_on(fleet::measure(&row, runs, hours));
     }
     if all || args.contains(&"recovery") {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
