@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::SharedControl;
+use crate::door::delivery::Deliveries;
 use crate::door::session::Sessions;
 use crate::live::MAX_FEEDS;
 use crate::records::Records;
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub blobs: PathBuf,
     pub sessions: Sessions,
     pub feeds: Arc<Semaphore>,
+    pub deliveries: Deliveries,
     /// Cancelled when the server ends, so that feeds do not hold the drain up.
     pub ending: CancellationToken,
 }
@@ -78,6 +80,7 @@ impl App {
             blobs: state.blobs,
             sessions: Sessions::default(),
             feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
+            deliveries: Deliveries::default(),
             ending: CancellationToken::new(),
         }))
     }

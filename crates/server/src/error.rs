@@ -120,15 +120,20 @@ impl ApiError {
         )
     }
 
-    /// The body is larger than this door reads.
-    pub fn too_large() -> Self {
-        let most = wire::MAX_REQUEST_BYTES;
+    /// The body is larger than the `most` bytes that this door reads of it.
+    pub fn too_large(most: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             Code::TooLarge.name(),
             format!("the body is larger than {most} bytes"),
-            "send a shorter reason",
+            "send less; where it has a reason, a shorter one",
         )
+    }
+
+    /// The body did not come in time.
+    pub fn slow(what: String) -> Self {
+        let hint = "send it again; the tracker is read at its next poll all the same";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "slow_request", what, hint)
     }
 
     /// Something of ours failed; logged here, because nobody above handles it.

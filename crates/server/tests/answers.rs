@@ -132,6 +132,27 @@ async fn the_form_gives_the_order_as_the_session_and_leads_to_its_receipts() {
     }
 }
 
+#[test]
+fn a_snapshot_that_the_store_does_not_answer_in_time_is_said_and_the_next_one_is_served() {
+    // The store reads on the runtime's threads for blocking work; this one has a single such thread.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let house = House::open().await;
+        let snapshot = || house.get("/api/v1/state").bearer().send();
+        let (free, waits) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || waits.recv());
+        tokio::time::pause();
+        let (late, ()) = tokio::join!(snapshot(), tokio::time::advance(Duration::from_secs(6)));
+        tokio::time::resume();
+        let code = late.json()["error"]["code"].as_str().map(str::to_owned);
+        assert_eq!((late.status, code.as_deref()), (StatusCode::GATEWAY_TIMEOUT, Some("snapshot_timeout")));
+        drop(free);
+        busy.await.unwrap().unwrap_err();
+        assert_eq!(snapshot().await.status, StatusCode::OK);
+    });
+}
+
 /// A served house and its address.
 async fn served(house: &House) -> (String, CancellationToken, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -89,11 +89,23 @@ async fn a_page_of_another_site_changes_nothing() {
 #[tokio::test]
 async fn no_body_larger_than_the_limit_is_read() {
     let house = House::open().await;
-    let large = "x".repeat(wire::MAX_REQUEST_BYTES + 1);
     for (method, path) in every_route().filter(|(method, _)| method == Method::POST) {
+        let most = if path == WEBHOOKS { wire::MAX_DELIVERY_BYTES } else { wire::MAX_REQUEST_BYTES };
+        let large = "x".repeat(most + 1);
         let request = house.request(method.clone(), &concrete(path)).bearer().own_origin();
         let answer = request.body("application/json", &large).send().await;
         assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_as_large_as_a_tracker_sends_comes_whole_to_who_verifies_it() {
+    let house = House::open().await;
+    for bytes in [wire::MAX_REQUEST_BYTES + 1, wire::MAX_DELIVERY_BYTES] {
+        let request = house.request(Method::POST, &concrete(WEBHOOKS)).header("x-signed", "");
+        let answer = request.body("application/json", &"x".repeat(bytes)).send().await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{bytes}: {}", answer.body);
+        assert_eq!(house.control.delivered.load(std::sync::atomic::Ordering::SeqCst), bytes);
     }
 }
 

@@ -38,7 +38,7 @@ pub enum Code {
     MethodNotAllowed,
     /// It contradicts what already is.
     Conflict,
-    /// The body is larger than [`crate::MAX_REQUEST_BYTES`].
+    /// The body is larger than [`crate::MAX_REQUEST_BYTES`], a delivery's than [`crate::MAX_DELIVERY_BYTES`].
     TooLarge,
     /// A part we need does not answer.
     Unavailable,

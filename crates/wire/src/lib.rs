@@ -31,5 +31,8 @@ pub use why::{WhyVerdict, WhyView};
 
 /// The most bytes of a request body the control door reads; its largest body is a reason in a person's words.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
+/// The most bytes of a tracker's delivery that the control door reads: GitHub caps its payloads at 25 MB, and Linear's hold one
+/// issue each.
+pub const MAX_DELIVERY_BYTES: usize = 25 * 1024 * 1024;
 /// The most bytes of an answer the client reads: a trace of some thousand calls stays well below it.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;

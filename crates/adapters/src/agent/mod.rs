@@ -27,6 +27,7 @@ pub mod command;
 mod conversation;
 mod dialogue;
 mod exit;
+pub mod guest;
 mod launch;
 mod stderr;
 mod waiting;

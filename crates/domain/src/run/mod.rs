@@ -9,11 +9,13 @@ mod claim;
 pub mod handoff;
 mod outcome;
 mod push;
+mod refusal;
 mod stepping;
 
-pub use claim::{Facts, Prior, Readiness, Refusal, claim, claim_review, resume};
+pub use claim::{Facts, Prior, Readiness, claim, claim_review, resume};
 pub use outcome::{Outcome, Wait};
 pub use push::{MAX_BRANCHES, Pushed};
+pub use refusal::Refusal;
 pub use stepping::{AttemptEnd, Ignored, Input, Left, Requeued, Spent, step};
 
 use crate::call::Usage;

@@ -103,12 +103,17 @@ fn driver(section: &Section<'_>, reader: &Reader<'_>) -> Driver {
 
 /// The driver that people call `name`.
 pub fn driver_named(name: &str) -> Option<Driver> {
-    match name {
-        "builtin" => Some(Driver::Builtin),
-        "codex" => Some(Driver::Codex),
-        "claude" => Some(Driver::Claude),
-        "command" => Some(Driver::Command),
-        _ => None,
+    let all = [Driver::Builtin, Driver::Codex, Driver::Claude, Driver::Command];
+    all.into_iter().find(|driver| driver_name(*driver) == name)
+}
+
+/// What people call `driver`.
+pub fn driver_name(driver: Driver) -> &'static str {
+    match driver {
+        Driver::Builtin => "builtin",
+        Driver::Codex => "codex",
+        Driver::Claude => "claude",
+        Driver::Command => "command",
     }
 }
 

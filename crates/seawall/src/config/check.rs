@@ -1,11 +1,15 @@
-//! What must fit together: names that are used must be registered, and nobody reviews their own work.
+//! What must fit together: names that are used must be registered, an agent's model must lead to somebody who speaks as
+//! it does, and nobody reviews their own work.
 
-use super::agents::Agents;
+use super::agents::{Agents, Stated};
 use super::keys::Key;
 use super::models::{Models, add_or_use};
 use super::projects::Projects;
 use super::section::{Given, Reader};
+use super::spoken;
 use super::teams::Teams;
+use domain::fleet::Driver;
+use gateway::Provider;
 use std::collections::BTreeMap;
 
 /// Everything that was read, by its parts.
@@ -15,6 +19,8 @@ pub struct Parts<'a> {
     pub teams: &'a Teams,
     /// `[agents.X]`.
     pub agents: &'a Agents,
+    /// `[providers.X]`.
+    pub providers: &'a BTreeMap<String, Provider>,
     /// `[models.X]`.
     pub models: &'a Models,
     /// `[projects.X]`.
@@ -35,6 +41,10 @@ pub fn all(parts: &Parts<'_>, reader: &Reader<'_>) {
         known_team(&key.team, parts, reader);
     }
     own_work(parts, reader);
+    // Where a route or a provider is wrong, who is not heard is not known yet.
+    if !reader.report.failed() {
+        protocols(parts, reader);
+    }
     // What is only advised is said once everything that is needed is there.
     if !reader.report.failed() {
         budgets(parts, reader);
@@ -54,6 +64,34 @@ fn agents(parts: &Parts<'_>, reader: &Reader<'_>) {
             not_registered(model, "model", "models", &known, reader);
         }
     }
+}
+
+/// An agent whose calls would all be refused, because nobody they lead to speaks its driver's protocol, must not start.
+fn protocols(parts: &Parts<'_>, reader: &Reader<'_>) {
+    for stated in parts.agents.values() {
+        let Some((model, routes)) = parts.models.get_key_value(&stated.agent.model) else { continue };
+        let Some((what, kind)) = spoken::unheard(&stated.agent, model, routes, parts.providers) else {
+            continue;
+        };
+        if stated.agent.driver == Driver::Codex && starts_another(stated, parts) {
+            continue;
+        }
+        let place = stated.model.as_ref().unwrap_or(&stated.name);
+        let mend = format!(
+            "add a route to a provider of kind \"{kind}\" to `try` of [models.{model}], or give the agent another \
+             model or driver"
+        );
+        reader.problem(place, what, mend);
+    }
+}
+
+/// Whether a project's workflow has a program of its own work in the agent's name.
+fn starts_another(stated: &Stated, parts: &Parts<'_>) -> bool {
+    let theirs = parts.projects.values().filter(|project| {
+        let mut by_state = project.project.agents_by_state.values();
+        project.project.author == stated.agent.name || by_state.any(|agent| *agent == stated.agent.name)
+    });
+    theirs.map(|project| project.source.handoff.as_deref()).any(spoken::starts_another)
 }
 
 fn budgets(parts: &Parts<'_>, reader: &Reader<'_>) {

@@ -3,12 +3,12 @@
 use super::problem::{Problem, Report, Severity};
 use super::providers;
 use super::workflow::Front;
-use super::{Config, Reach, Read, Sandbox, StoreUrl, doors, projects};
+use super::{Config, Models, Reach, Read, Sandbox, StoreUrl, doors, projects, spoken};
 use base::env::Env;
 use base::secret::Secret;
 use domain::budget::Limit;
 use domain::call::Price;
-use domain::fleet::{Agent, Driver, Fleet, Team};
+use domain::fleet::{Agent, Delivery, Driver, Fleet, Team};
 use domain::{AgentName, MicroUsd, ModelName, TeamName};
 use gateway::{ANY_MODEL, Kind, Provider, Route};
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +82,15 @@ fn config(
     // Whatever the agent's own command asks for: the workflow may name a model that nobody here heard of.
     let routes =
         providers.keys().map(|name| Route { provider: name.clone(), model: ANY_MODEL.to_owned() }).collect();
+    let any = ModelName::new(ANY_MODEL);
+    let models: Models = [(any.clone(), routes)].into();
     let names = fleet(&project, &model, front);
+    let another = spoken::starts_another(source.handoff.as_deref());
+    for agent in names.agents.values().filter(|agent| works(agent, project.delivery, another)) {
+        if let Some((what, kind)) = spoken::unheard(agent, &agent.model, &models[&any], &providers) {
+            report.add(Problem::of_file(file, "", "").saying("seawall.driver", what, mend_of(kind)));
+        }
+    }
     Config {
         file: file.to_owned(),
         store: StoreUrl::Sqlite(dir.join("seawall.db")),
@@ -99,12 +107,30 @@ fn config(
         sandbox: Sandbox::default(),
         trace_bodies: false,
         providers,
-        models: [(ModelName::new(ANY_MODEL), routes)].into(),
+        models,
         keys: BTreeMap::new(),
         projects: [(project.name.clone(), source)].into(),
         fleet: Fleet { projects: [(project.name.clone(), project)].into(), ..names },
         notify: BTreeMap::new(),
     }
+}
+
+/// Whether `agent` has work that is known to be its driver's: nothing is reviewed where work is handed off, and there the
+/// workflow may start `another` program in place of Codex.
+fn works(agent: &Agent, delivery: Delivery, another: bool) -> bool {
+    match delivery {
+        Delivery::Land => true,
+        Delivery::Handoff => agent.name.as_str() == AUTHOR && !(another && agent.driver == Driver::Codex),
+    }
+}
+
+/// What to do for an agent that only a provider of `kind` would hear.
+fn mend_of(kind: &str) -> String {
+    let (key, driver) = if kind == "openai" { (OPENAI_KEY, "claude") } else { (ANTHROPIC_KEY, "codex") };
+    format!(
+        "export {key}, or have another driver do the work, like `seawall: {{driver: {driver}}}`, or write a \
+         seawall.toml (`seawall init`)"
+    )
 }
 
 /// Who answers, of those whose key is there. Where they are may be said as their own clients have it.
@@ -143,9 +169,15 @@ fn fleet(project: &domain::fleet::Project, model: &str, front: &Front) -> Fleet 
         reviewer: Some(AgentName::new(REVIEWER)),
         knowledge: format!("teams/{TEAM}"),
     };
+    // Its reviewer speaks as it does, so that one key is enough; a command says nothing of who could review.
+    let reviewing = match driver {
+        Driver::Builtin | Driver::Codex | Driver::Claude => driver,
+        Driver::Command => Driver::Codex,
+    };
+    let reviewer = Agent { driver: reviewing, ..agent(REVIEWER) };
     Fleet {
         teams: [(team.name.clone(), team)].into(),
-        agents: [author, agent(REVIEWER)].map(|a| (a.name.clone(), a)).into(),
+        agents: [author, reviewer].map(|a| (a.name.clone(), a)).into(),
         projects: BTreeMap::new(),
     }
 }

@@ -18,6 +18,7 @@ pub mod remote;
 mod sandbox;
 mod section;
 mod source;
+mod spoken;
 mod teams;
 mod trackers;
 mod units;
@@ -190,6 +191,8 @@ fn of_table(root: &Section<'_>, reader: &Reader<'_>) -> Option<Config> {
     let gateway = doors::listen(root, reader, "gateway", doors::GATEWAY);
     let mut providers = providers::read(root, reader);
     let models = models::read(root, reader, &mut providers);
+    let providers: BTreeMap<String, Provider> =
+        providers.into_iter().map(|(name, (_, provider))| (name, provider)).collect();
     let teams = teams::read(root, reader);
     let mut agents = agents::read(root, reader);
     let projects = projects::read(root, reader);
@@ -200,7 +203,14 @@ fn of_table(root: &Section<'_>, reader: &Reader<'_>) -> Option<Config> {
     let logs_root = doors::logs_root(root, reader);
     root.finish();
     check::all(
-        &check::Parts { teams: &teams, agents: &agents, models: &models, projects: &projects, keys: &keys },
+        &check::Parts {
+            teams: &teams,
+            agents: &agents,
+            providers: &providers,
+            models: &models,
+            projects: &projects,
+            keys: &keys,
+        },
         reader,
     );
     workflow::apply(&projects, &mut agents);
@@ -219,7 +229,7 @@ fn of_table(root: &Section<'_>, reader: &Reader<'_>) -> Option<Config> {
         state_dir,
         sandbox,
         trace_bodies,
-        providers: providers.into_iter().map(|(name, (_, provider))| (name, provider)).collect(),
+        providers,
         models,
         keys,
         fleet: Fleet {

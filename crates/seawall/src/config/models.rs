@@ -8,6 +8,8 @@ use gateway::ANY_MODEL;
 use gateway::{Kind, Route};
 use std::collections::BTreeMap;
 
+const A_ROUTE: &str = "name at least one route, like try = [\"openai/gpt-6.1-sol\"]";
+
 /// Every model name with its routes.
 pub type Models = BTreeMap<ModelName, Vec<Route>>;
 
@@ -21,8 +23,10 @@ pub fn read(root: &Section<'_>, reader: &Reader<'_>, providers: &mut Providers) 
     let mut models = Models::new();
     for (name, section) in root.named_by("models", fits, rule) {
         let tries = section.texts("try");
-        if tries.as_ref().is_none_or(|t| t.value.is_empty()) {
-            section.missing("try", "name at least one route, like try = [\"openai/gpt-6.1-sol\"]");
+        match &tries {
+            Some(tries) if tries.value.is_empty() => reader.problem(tries, "`try` names no route", A_ROUTE),
+            Some(_) => {}
+            None => section.missing("try", A_ROUTE),
         }
         let routes = tries.map(|t| t.value).unwrap_or_default();
         let routes = routes.iter().filter_map(|text| route(text, reader, providers)).collect();

@@ -177,11 +177,12 @@ impl<'a> Section<'a> {
             self.reader.problem(&self.given(key, span, ()), format!("`{key}` must be a list of texts"), mend);
             return None;
         };
-        let texts = array
+        let texts: Vec<_> = array
             .iter()
             .filter_map(|item| self.string(key, item.span(), item.get_ref(), "a list of texts"))
             .collect();
-        Some(self.given(key, span, texts))
+        // A list of which nothing could be read was told text by text; it is not an empty one.
+        (array.is_empty() || !texts.is_empty()).then(|| self.given(key, span, texts))
     }
 
     /// A table within this one.
@@ -219,8 +220,11 @@ impl<'a> Section<'a> {
         found
     }
 
-    /// Says that `key` is missing.
+    /// Says that `key` is missing. When it is there after all, what is wrong with it was told as it was read.
     pub fn missing(&self, key: &str, mend: impl Into<String>) {
+        if self.table.contains_key(key) {
+            return;
+        }
         let place = if self.path.is_empty() { "the file".to_owned() } else { format!("[{}]", self.path) };
         let about = Problem::at(self.reader.source, &self.span, Show::Stretch);
         self.reader.report.add(about.saying(&self.full(key), format!("{place} has no `{key}`"), mend));

@@ -50,8 +50,7 @@ impl Workflows {
     pub(super) fn new(config: &config::Config, env: Env) -> Self {
         let workflows: BTreeMap<ProjectName, PathBuf> =
             config.projects.iter().map(|(name, source)| (name.clone(), source.workflow.clone())).collect();
-        let stamps = workflows.values().map(|file| (file.clone(), Stamp::of(file))).collect();
-        let state = State { stamps, faults: BTreeMap::new() };
+        let state = State { stamps: stamps(&workflows), faults: BTreeMap::new() };
         Self { file: config.file.clone(), env, workflows, state: Mutex::new(state), apply: OnceLock::new() }
     }
 
@@ -85,13 +84,17 @@ impl Workflows {
     }
 
     fn look_now(&self) {
+        self.look_at(self.workflows.values());
+    }
+
+    /// Reads everything anew when one of `files` is another than it was.
+    fn look_at<'a>(&self, mut files: impl Iterator<Item = &'a PathBuf>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now: BTreeMap<PathBuf, Stamp> =
-            self.workflows.values().map(|file| (file.clone(), Stamp::of(file))).collect();
-        if now == state.stamps {
+        if files.all(|file| state.stamps.get(file) == Some(&Stamp::of(file))) {
             return;
         }
-        state.stamps = now;
+        // All are read, so all are stamped, and before that: what is written meanwhile is another change.
+        state.stamps = stamps(&self.workflows);
         let read = config::read(&self.file, &self.env);
         let errors = read.problems.iter().filter(|problem| problem.severity == Severity::Error);
         let mut faults: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
@@ -115,12 +118,17 @@ impl Workflows {
 impl Preflight for Workflows {
     fn check<'a>(&'a self, project: &'a ProjectName) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            // A few small files; what the watch missed is found here, before anything is started on it (6.2).
-            self.look_now();
+            // A small file; what the watch missed is found here, before anything is started on it (6.2). Those of other
+            // projects are left to the watch and to their own rounds.
+            self.look_at(self.workflows.get(project).into_iter());
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.faults.get(project).map_or(Ok(()), |fault| Err(fault.clone()))
         })
     }
+}
+
+fn stamps(workflows: &BTreeMap<ProjectName, PathBuf>) -> BTreeMap<PathBuf, Stamp> {
+    workflows.values().map(|file| (file.clone(), Stamp::of(file))).collect()
 }
 
 impl Stamp {
@@ -139,4 +147,78 @@ impl Stamp {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const TWO: &str = r#"
+        providers.play = { kind = "rehearsal", scenario = "play.toml" }
+        models.large = { try = ["play/x"] }
+        teams.pay = { budget = "1 USD/day" }
+        agents.author = { team = "pay", driver = "builtin", model = "large" }
+        projects.one = { workflow = "one.md", team = "pay", remote = "one.git" }
+        projects.two = { workflow = "two.md", team = "pay", remote = "two.git" }
+    "#;
+
+    /// Two projects with a workflow each, and how often they were registered anew.
+    struct House {
+        dir: tempfile::TempDir,
+        workflows: Workflows,
+        applied: Arc<AtomicUsize>,
+    }
+
+    impl House {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+            write("play.toml", "[[script]]\nname = \"x\"\n[[script.turn]]\ntext = \"hi\"\n");
+            write("one.md", "Do it.\n");
+            write("two.md", "Do it.\n");
+            write("seawall.toml", TWO);
+            let env = Env::fixed::<&str, &str>([]);
+            let read = config::read(&dir.path().join("seawall.toml"), &env);
+            let config = read.config.unwrap_or_else(|| panic!("{:?}", read.problems));
+            let (workflows, applied) = (Workflows::new(&config, env), Arc::new(AtomicUsize::new(0)));
+            let counted = applied.clone();
+            workflows.apply_with(move |_registered| {
+                counted.fetch_add(1, Ordering::Relaxed);
+            });
+            Self { dir, workflows, applied }
+        }
+
+        fn write(&self, file: &str, text: &str) {
+            std::fs::write(self.dir.path().join(file), text).unwrap();
+        }
+
+        /// What a round of `project` is told, and how often anything was registered anew until then.
+        async fn round(&self, project: &str) -> (Result<(), String>, usize) {
+            let told = self.workflows.check(&ProjectName::new(project)).await;
+            (told, self.applied.load(Ordering::Relaxed))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_changed_workflow_is_found_by_its_own_projects_round_and_by_no_other() {
+        let house = House::new();
+        assert_eq!(house.round("one").await, (Ok(()), 0));
+        house.write("two.md", "Do it well.\n");
+        assert_eq!(house.round("one").await, (Ok(()), 0));
+        assert_eq!(house.round("two").await, (Ok(()), 1));
+        assert_eq!(house.round("two").await, (Ok(()), 1), "it is read once");
+    }
+
+    #[tokio::test]
+    async fn a_broken_workflow_stops_its_own_project_until_it_is_mended() {
+        let house = House::new();
+        house.write("two.md", "One\n{% if %}\n");
+        let (told, applied) = house.round("two").await;
+        let fault = told.unwrap_err();
+        assert!(fault.contains("two.md:2") && applied == 0, "{fault}");
+        assert_eq!(house.round("one").await, (Ok(()), 0));
+        house.write("two.md", "Mended.\n");
+        assert_eq!(house.round("two").await, (Ok(()), 1));
+    }
 }

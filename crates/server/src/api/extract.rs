@@ -27,7 +27,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let read = axum::Json::<T>::from_request(request, state).await;
         read.map(|axum::Json(body)| Self(body)).map_err(|refused: JsonRejection| {
             if refused.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                return ApiError::too_large();
+                return ApiError::too_large(wire::MAX_REQUEST_BYTES);
             }
             ApiError::bad_request(
                 refused.body_text(),

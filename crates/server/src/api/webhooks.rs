@@ -4,7 +4,7 @@
 //! for the first time has the tracker read now instead of at the next tick; that is all it can do.
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::ProjectName;
@@ -22,9 +22,10 @@ pub async fn take(
     State(app): State<App>,
     Path(project): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    match app.control.webhook(ProjectName::new(project), headers, body).await {
+    let received = app.deliveries.receive(body).await?;
+    match app.control.webhook(ProjectName::new(project), headers, received.body.clone()).await {
         Webhook::Taken => Ok((StatusCode::ACCEPTED, Json(json!({"queued": true})))),
         // The provider must not send it again: it was taken.
         Webhook::Replayed => Ok((StatusCode::OK, Json(json!({"queued": false})))),

@@ -5,6 +5,7 @@
 //! only the door's secret or a session made with it opens, so a run token never does.
 
 pub mod body;
+pub mod delivery;
 pub mod headers;
 pub mod host;
 pub mod origin;

@@ -7,19 +7,27 @@ use domain::{Epoch, OrderId, ProjectName, RunId, Timestamp};
 use futures_util::future::{BoxFuture, FutureExt};
 use server::control::{Control, Error, KILL_PLANE, Live, Part, WantedOrder, Webhook};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use store::Store;
 
 pub struct FakeControl {
     store: Store,
     pub killable: AtomicBool,
     pub refreshed: AtomicU64,
+    /// Bytes of the delivery that came last.
+    pub delivered: AtomicUsize,
     pub given: Mutex<Vec<WantedOrder>>,
 }
 
 impl FakeControl {
     pub fn new(store: Store) -> Self {
-        Self { store, killable: AtomicBool::new(true), refreshed: AtomicU64::new(0), given: Mutex::default() }
+        Self {
+            store,
+            killable: AtomicBool::new(true),
+            refreshed: AtomicU64::new(0),
+            delivered: AtomicUsize::new(0),
+            given: Mutex::default(),
+        }
     }
 
     async fn record(&self, wanted: WantedOrder) -> Result<Order, Error> {
@@ -79,8 +87,9 @@ impl Control for FakeControl {
         async { None }.boxed()
     }
 
-    fn webhook(&self, _project: ProjectName, headers: HeaderMap, _body: Bytes) -> BoxFuture<'_, Webhook> {
+    fn webhook(&self, _project: ProjectName, headers: HeaderMap, body: Bytes) -> BoxFuture<'_, Webhook> {
         let signed = headers.contains_key("x-signed");
+        self.delivered.store(body.len(), Ordering::SeqCst);
         async move {
             if signed { Webhook::Taken } else { Webhook::Refused("the delivery is not signed".into()) }
         }

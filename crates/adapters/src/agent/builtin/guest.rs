@@ -1,18 +1,16 @@
 //! The hidden entry `seawall builtin-agent`: the half of the built-in agent that runs inside the sandbox.
 //!
 //! Speaks JSON lines on stdio with the host's half. Invariants: the token and the key of its messages live in memory
-//! only, which the commands it runs cannot read; the conversation with
-//! the model is what the model said and what the tools answered, nothing is added or forgotten.
+//! only, which the commands it runs cannot read; the conversation with the model is what the model said and what the
+//! tools answered, nothing is added or forgotten.
 
 use std::io;
 use std::time::Duration;
 
-use base::lines::{BoundedLines, Line};
 use base::secret::Secret;
 use domain::call::Usage;
 use domain::failure::{Failure, FailureKind};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +18,8 @@ use super::messages::{FromGuest, Signed, Start, ToGuest};
 use super::model::{Answer, Model};
 use super::toolbox::{Call, Toolbox};
 use super::trouble::Trouble;
-use crate::agent::{Activity, End, MAX_LINE_BYTES, ToolAnswer};
+use crate::agent::guest::{self, Error, Lines, hear};
+use crate::agent::{Activity, End, ToolAnswer};
 
 /// A request to the model is made again this often before the agent gives up.
 const MAX_RETRIES: u32 = 6;
@@ -33,31 +32,12 @@ const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(60);
 /// Answers of the host that may wait: it answers one call at a time.
 const ANSWERS: usize = 4;
 
-/// Why the guest could not even begin. The binary prints it to stderr.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The runtime or stdio failed.
-    #[error("the built-in agent cannot talk to its host")]
-    Io(#[from] io::Error),
-    /// The first line was no start message.
-    #[error("builtin-agent got no start message on stdin; it is started by seawall itself, not by hand")]
-    Start,
-}
-
 /// Works until the end, and returns the exit code.
 pub fn main() -> Result<i32, Error> {
-    // Its commands run under its own uid: without this they could read its memory and take its descriptors.
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-        .map_err(io::Error::from)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(talk());
-    // A thread still waits on stdin; it must not hold the process back.
-    runtime.shutdown_background();
-    ended.map(|()| 0)
+    guest::main(talk)
 }
 
-async fn talk() -> Result<(), Error> {
-    let mut lines = BoundedLines::new(tokio::io::stdin(), MAX_LINE_BYTES);
+async fn talk(mut lines: Lines) -> Result<(), Error> {
     let Some(ToGuest::Start(start)) = hear(&mut lines).await? else { return Err(Error::Start) };
     let (heard, said) = mpsc::channel(ANSWERS);
     let interrupt = CancellationToken::new();
@@ -74,19 +54,8 @@ async fn talk() -> Result<(), Error> {
     host.say(FromGuest::End { end }).await.map_err(Error::Io)
 }
 
-async fn hear(lines: &mut BoundedLines<tokio::io::Stdin>) -> io::Result<Option<ToGuest>> {
-    match lines.next().await? {
-        Some(Line::Whole(line)) => Ok(serde_json::from_slice(&line).ok()),
-        Some(Line::TooLong { .. }) | None => Ok(None),
-    }
-}
-
 /// Sorts what the host says. A host that is gone, or not understood, is an interrupt.
-async fn listen(
-    mut lines: BoundedLines<tokio::io::Stdin>,
-    heard: mpsc::Sender<Heard>,
-    interrupt: CancellationToken,
-) {
+async fn listen(mut lines: Lines, heard: mpsc::Sender<Heard>, interrupt: CancellationToken) {
     loop {
         let said = match hear(&mut lines).await {
             Ok(Some(ToGuest::ToolAnswer { id, answer })) => Heard::Answer(id, answer),
@@ -113,11 +82,7 @@ struct Host {
 
 impl Host {
     async fn say(&self, message: FromGuest) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Signed { key: self.key.clone(), message })?;
-        line.push(b'\n');
-        let mut stdout = tokio::io::stdout();
-        stdout.write_all(&line).await?;
-        stdout.flush().await
+        guest::say(&Signed { key: self.key.clone(), message }).await
     }
 
     async fn tell(&self, activity: Activity) -> Result<(), Failure> {

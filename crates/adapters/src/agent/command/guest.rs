@@ -9,49 +9,27 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base::lines::{BoundedLines, Line};
 use domain::failure::{Failure, FailureKind};
 use rustix::process::Signal;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use super::messages::{FromGuest, Over, Signed, Start, ToGuest};
 use super::process::{Ended, Process};
 use super::report;
-use crate::agent::{Activity, MAX_LINE_BYTES};
+use crate::agent::Activity;
+use crate::agent::guest::{self, Error, Lines, hear};
 use crate::sandbox::forward::serve;
 
 /// How long an interrupted program may take to end by itself.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Why the launcher could not even begin. The binary prints it to stderr.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The runtime or stdio failed.
-    #[error("the command's launcher cannot talk to its host")]
-    Io(#[from] io::Error),
-    /// The first line was no start message.
-    #[error("command-agent got no start message on stdin; it is started by seawall itself, not by hand")]
-    Start,
-}
-
 /// Works until the end, and returns the exit code.
 pub fn main() -> Result<i32, Error> {
-    // The program runs under its uid: without this it could read its memory and take its descriptors.
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-        .map_err(io::Error::from)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(talk());
-    // A thread still waits on stdin; it must not hold the process back.
-    runtime.shutdown_background();
-    ended.map(|()| 0)
+    guest::main(talk)
 }
 
-type Lines = BoundedLines<tokio::io::Stdin>;
-
-async fn talk() -> Result<(), Error> {
-    let mut lines = BoundedLines::new(tokio::io::stdin(), MAX_LINE_BYTES);
+async fn talk(mut lines: Lines) -> Result<(), Error> {
     let Some(ToGuest::Start(start)) = hear(&mut lines).await? else { return Err(Error::Start) };
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, start.port))).await?;
     tokio::spawn(serve(listener, start.socket.clone()));
@@ -85,7 +63,7 @@ async fn turn(start: &Start, n: u32, prompt: &str, lines: &mut Lines) -> io::Res
     let ended = tokio::select! {
         ended = process.watch(tell) => Some(ended?),
         // The host says nothing while a turn goes on but that it is over.
-        _ = hear(lines) => None,
+        _ = hear::<ToGuest>(lines) => None,
     };
     let Some(Ended { code, ms, tail }) = ended else {
         process.signal(Signal::TERM);
@@ -132,17 +110,6 @@ fn command(start: &Start, n: u32, files: &Files) -> io::Result<Command> {
     Ok(command)
 }
 
-async fn hear(lines: &mut Lines) -> io::Result<Option<ToGuest>> {
-    match lines.next().await? {
-        Some(Line::Whole(line)) => Ok(serde_json::from_slice(&line).ok()),
-        Some(Line::TooLong { .. }) | None => Ok(None),
-    }
-}
-
 async fn say(key: &str, message: FromGuest) -> io::Result<()> {
-    let mut line = serde_json::to_vec(&Signed { key: key.to_owned(), message })?;
-    line.push(b'\n');
-    let mut stdout = tokio::io::stdout();
-    stdout.write_all(&line).await?;
-    stdout.flush().await
+    guest::say(&Signed { key: key.to_owned(), message }).await
 }

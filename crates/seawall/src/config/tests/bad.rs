@@ -101,6 +101,36 @@ error: the environment variable `LIMIT` is not set
 }
 
 #[test]
+fn a_needed_key_whose_variable_is_not_set_is_told_once() {
+    check(
+        "driver = \"codex\"",
+        "driver = \"command\"\ncommand = \"$TIDY\"",
+        r#"
+error: the environment variable `TIDY` is not set
+  --> seawall.toml:17:11 (agents.judge.command)
+   |
+17 | command = "$TIDY"
+   |           ^^^^^^^
+  mend: export TIDY before starting, or write $$ for a plain $"#,
+    );
+}
+
+#[test]
+fn a_model_without_a_route_is_told_where_it_stands() {
+    check(
+        "try = [\"play/x\"]",
+        "try = []",
+        r#"
+error: `try` names no route
+  --> seawall.toml:5:7 (models.large.try)
+  |
+5 | try = []
+  |       ^^
+  mend: name at least one route, like try = ["openai/gpt-6.1-sol"]"#,
+    );
+}
+
+#[test]
 fn a_door_to_other_machines_must_be_said_twice() {
     check(
         "[models.large]",
