@@ -37,12 +37,18 @@ impl Runs {
         self.index().get(id)
     }
 
-    /// Whether the run is live under `fence`, as far as was heard; at least what any attempt here began with.
-    pub(crate) fn holds(&self, id: &RunId, fence: Fence) -> bool {
-        self.index().heard(id).is_some_and(|stored| stored.run.is_live() && stored.run.fence == fence)
+    /// Those of `attempts` whose claim is over, as far as was heard; that is at least what any attempt here began with.
+    pub(crate) fn over<'a>(&self, attempts: impl Iterator<Item = &'a (RunId, Fence)>) -> Vec<(RunId, Fence)> {
+        let index = self.index();
+        attempts.filter(|(run, fence)| !index.holds(run, *fence)).cloned().collect()
     }
 
-    /// Every open run, by id.
+    /// Whether the run is open, as far as was heard.
+    pub(crate) fn is_open(&self, id: &RunId) -> bool {
+        self.index().heard(id).is_some()
+    }
+
+    /// Every open run.
     pub(crate) fn open(&self) -> Vec<Arc<StoredRun>> {
         self.index().open()
     }
@@ -50,6 +56,16 @@ impl Runs {
     /// The open runs of `project`, by id.
     pub(crate) fn of(&self, project: &ProjectName) -> Vec<Arc<StoredRun>> {
         self.index().of(project)
+    }
+
+    /// The runs of `project` that have no attempt and may want one: they wait, or their reviews do.
+    pub(crate) fn between(&self, project: &ProjectName) -> Vec<Arc<StoredRun>> {
+        self.index().between(project)
+    }
+
+    /// A number that grows when an author's run of `project` begins or ends.
+    pub(crate) fn authors_changed(&self, project: &ProjectName) -> u64 {
+        self.index().authors_changed(project)
     }
 
     /// The open reviews, by id.

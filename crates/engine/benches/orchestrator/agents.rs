@@ -64,12 +64,14 @@ impl Agents {
         }
     }
 
-    /// The next session panics.
+    /// The next session panics; for `tests/simulation.rs`.
+    #[allow(dead_code)]
     pub fn panic_once(&self) {
         self.panics.store(1, Ordering::Relaxed);
     }
 
     /// Whether one has.
+    #[allow(dead_code)]
     pub fn panicked(&self) -> bool {
         self.panics.load(Ordering::Relaxed) == 2
     }

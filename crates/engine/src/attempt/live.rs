@@ -1,6 +1,7 @@
 //! The attempts that live in this process, so that an order or a person can reach them.
 
 use super::telemetry::Telemetry;
+use crate::runs::Runs;
 use base::secret::Secret;
 use domain::containment::{Identity, Scope};
 use domain::{Fence, RunId};
@@ -95,9 +96,21 @@ impl LiveAttempts {
         });
     }
 
-    /// The claims of all that live here.
-    pub(crate) fn claims(&self) -> Vec<(RunId, Fence)> {
-        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    /// Whether any attempt of `run` lives here.
+    pub(crate) fn has(&self, run: &RunId) -> bool {
+        let entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.keys().any(|(live, _)| live == run)
+    }
+
+    /// Ends those that live here and whose claim is over: the one that was owed their end may have been performed by
+    /// another machine, which cannot reach them.
+    pub(crate) fn end_stale(&self, runs: &Runs) {
+        let entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let stale = runs.over(entries.keys());
+        drop(entries);
+        for (run, fence) in stale {
+            self.cancel(&run, fence);
+        }
     }
 
     /// The tokens of the attempts that `scope` covers.

@@ -40,7 +40,7 @@ pub(super) async fn perform(engine: &Engine, run: &RunId) -> Result<Answer, Late
 impl Engine {
     /// Whether a process of the run may still live on this machine.
     async fn lives(&self, run: &RunId) -> bool {
-        if self.0.live.claims().iter().any(|(live, _)| live == run) {
+        if self.0.live.has(run) {
             return true;
         }
         match self.0.kill_plane.status().await {

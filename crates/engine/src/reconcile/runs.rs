@@ -5,7 +5,6 @@ use crate::Engine;
 use crate::claims::{Claim, Wanted};
 use domain::fleet::Delivery;
 use domain::run::{Input, Left};
-use domain::{Fence, RunId};
 
 /// Due runs of one project looked at in one round; the rest in the next.
 const MAX_DUE: usize = 200;
@@ -13,11 +12,9 @@ const MAX_DUE: usize = 200;
 impl Engine {
     pub(super) async fn reconcile_runs(&self) -> Result<(), store::Error> {
         self.take_up_lost().await?;
-        // Before the runs are read: an attempt that begins in between must not look as if it had no run.
-        let here = self.0.live.claims();
         self.settle_doubts().await?;
         self.stop_contained().await?;
-        self.end_stale_attempts(&here);
+        self.0.live.end_stale(&self.0.runs);
         self.end_orphans().await?;
         self.resume_due().await
     }
@@ -35,16 +32,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    /// Ends attempts that live here and whose claim is over: the one that was owed their end may have been performed
-    /// by another machine, which cannot reach them.
-    fn end_stale_attempts(&self, here: &[(RunId, Fence)]) {
-        for (run, fence) in here {
-            if !self.0.runs.holds(run, *fence) {
-                self.0.live.cancel(run, *fence);
-            }
-        }
     }
 
     /// Claims the next attempts of runs that are due, of each project as many as it has slots for: a project whose

@@ -1,8 +1,8 @@
 //! The open runs by what is asked of them: by project, by issue, by the time at which they are due.
 
 use domain::issue::normal;
-use domain::run::{Purpose, Run};
-use domain::{IssueId, ProjectName, RunId, Timestamp};
+use domain::run::{Phase, Purpose, Run};
+use domain::{Fence, IssueId, ProjectName, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use store::run::StoredRun;
@@ -38,7 +38,7 @@ impl Live {
 
 #[derive(Default)]
 pub(super) struct Index {
-    runs: BTreeMap<RunId, Arc<StoredRun>>,
+    runs: HashMap<RunId, Arc<StoredRun>>,
     projects: HashMap<ProjectName, OfProject>,
     reviews: BTreeSet<RunId>,
     /// Commits under way.
@@ -53,9 +53,13 @@ pub(super) struct Index {
 /// The open runs of one project.
 #[derive(Default)]
 struct OfProject {
-    runs: BTreeSet<RunId>,
+    runs: BTreeMap<RunId, Arc<StoredRun>>,
     authors: HashMap<IssueId, RunId>,
+    /// Grows when an author's run begins or ends.
+    authors_changed: u64,
     due: BTreeSet<(Timestamp, RunId)>,
+    /// Runs with no attempt that may want one: they wait, or their reviews do.
+    between: BTreeSet<RunId>,
     /// Live attempts, and starts under way.
     live: Live,
 }
@@ -69,7 +73,10 @@ impl Index {
             return;
         }
         self.doubts.remove(&id);
-        self.take(&id);
+        let was_open = self.take(&id);
+        if was_open != stored.run.is_open() && stored.run.review.is_none() {
+            self.projects.entry(stored.run.issue.project.clone()).or_default().authors_changed += 1;
+        }
         if stored.run.is_open() {
             self.enter(Arc::new(stored));
         } else {
@@ -80,11 +87,14 @@ impl Index {
     fn enter(&mut self, stored: Arc<StoredRun>) {
         let run = &stored.run;
         let of = self.projects.entry(run.issue.project.clone()).or_default();
-        of.runs.insert(run.id.clone());
+        of.runs.insert(run.id.clone(), stored.clone());
         if run.review.is_some() {
             self.reviews.insert(run.id.clone());
         } else {
             of.authors.insert(run.issue.id.clone(), run.id.clone());
+        }
+        if is_between(run) {
+            of.between.insert(run.id.clone());
         }
         if let Some(due) = run.due() {
             of.due.insert((due, run.id.clone()));
@@ -95,12 +105,14 @@ impl Index {
         self.runs.insert(run.id.clone(), stored);
     }
 
-    fn take(&mut self, id: &RunId) {
-        let Some(stored) = self.runs.remove(id) else { return };
+    /// True: it was there.
+    fn take(&mut self, id: &RunId) -> bool {
+        let Some(stored) = self.runs.remove(id) else { return false };
         let run = &stored.run;
         self.reviews.remove(id);
-        let Some(of) = self.projects.get_mut(&run.issue.project) else { return };
+        let Some(of) = self.projects.get_mut(&run.issue.project) else { return true };
         of.runs.remove(id);
+        of.between.remove(id);
         if of.authors.get(&run.issue.id) == Some(id) {
             of.authors.remove(&run.issue.id);
         }
@@ -110,6 +122,7 @@ impl Index {
         if run.is_live() {
             of.live.count(run, -1);
         }
+        true
     }
 
     fn end(&mut self, id: RunId) {
@@ -148,7 +161,11 @@ impl Index {
     /// There is no such run.
     pub(super) fn settle(&mut self, id: &RunId) {
         self.doubts.remove(id);
+        let project = self.runs.get(id).map(|stored| stored.run.issue.project.clone());
         self.take(id);
+        if let Some(of) = project.and_then(|project| self.projects.get_mut(&project)) {
+            of.authors_changed += 1;
+        }
     }
 
     pub(super) fn doubts(&self) -> Vec<RunId> {
@@ -164,13 +181,25 @@ impl Index {
         self.runs.get(id).cloned()
     }
 
+    pub(super) fn holds(&self, id: &RunId, fence: Fence) -> bool {
+        self.runs.get(id).is_some_and(|stored| stored.run.is_live() && stored.run.fence == fence)
+    }
+
     pub(super) fn open(&self) -> Vec<Arc<StoredRun>> {
-        self.runs.values().cloned().collect()
+        self.projects.values().flat_map(|of| of.runs.values()).cloned().collect()
     }
 
     pub(super) fn of(&self, project: &ProjectName) -> Vec<Arc<StoredRun>> {
-        let ids = self.projects.get(project).into_iter().flat_map(|of| &of.runs);
+        self.projects.get(project).into_iter().flat_map(|of| of.runs.values()).cloned().collect()
+    }
+
+    pub(super) fn between(&self, project: &ProjectName) -> Vec<Arc<StoredRun>> {
+        let ids = self.projects.get(project).into_iter().flat_map(|of| &of.between);
         ids.filter_map(|id| self.runs.get(id)).cloned().collect()
+    }
+
+    pub(super) fn authors_changed(&self, project: &ProjectName) -> u64 {
+        self.projects.get(project).map_or(0, |of| of.authors_changed)
     }
 
     pub(super) fn reviews(&self) -> Vec<Arc<StoredRun>> {
@@ -196,11 +225,23 @@ impl Index {
     }
 }
 
+fn is_between(run: &Run) -> bool {
+    match &run.phase {
+        Phase::Waiting { .. } | Phase::InReview { .. } => true,
+        Phase::Starting { .. }
+        | Phase::Working { .. }
+        | Phase::Blocked { .. }
+        | Phase::Collecting
+        | Phase::Landing { .. }
+        | Phase::Ended { .. } => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use domain::issue::{Issue, IssueRef};
-    use domain::run::{Outcome, Phase, Wait};
+    use domain::run::{Outcome, Wait};
 
     fn run(id: &str, issue: &str, phase: Phase) -> Run {
         let issue = Issue::new(issue.into(), issue, "t", "Todo");

@@ -1,8 +1,8 @@
 //! Claims what may be worked on, in order, until the slots are taken; of the rest it records why not.
 
-use super::Board;
-use crate::Engine;
+use super::{Board, Unclaimed};
 use crate::claims::{Claim, TOGETHER, Wanted};
+use crate::{Engine, Registered};
 use domain::fleet::Project;
 use domain::issue::{Issue, Standing};
 use domain::run::{Phase, Readiness, Refusal, Wait, review_id};
@@ -20,37 +20,74 @@ impl Board {
     }
 
     async fn try_claim(&mut self, engine: &Engine) -> Result<(), store::Error> {
-        let Some(project) = engine.registered().project(&self.project).cloned() else { return Ok(()) };
-        self.reasons.begin();
+        let registered = engine.registered();
+        let Some(project) = registered.project(&self.project) else { return Ok(()) };
         if let Err(what) = engine.0.setup.preflight.check(&self.project).await {
             engine.0.shares.set_ready(&self.project, 0);
+            self.unclaimed = None;
+            self.reasons.begin();
             let refusal = Refusal::BadWorkflow { what };
             self.issues.iter().for_each(|issue| self.reasons.refused(&issue.id, &refusal));
             return self.reasons.record(engine, &self.project).await;
         }
         engine.settle_doubts().await?;
-        let open = engine.0.runs.of(&self.project);
-        let owed = self.work_owed(engine, &open);
-        let round = Round { claimed: claimed(&open), owed, project };
+        let owed = self.work_owed(engine);
+        let unclaimed = self.unclaimed(engine, &registered, project);
         let live = engine.0.runs.live(&self.project).all;
-        let free = round.project.slots.saturating_sub(live);
-        engine.0.shares.set_ready(&self.project, self.ready(&round).min(free));
-        self.claim_each(engine, &round, live).await;
+        let free = project.slots.saturating_sub(live);
+        let ready = self.ready(project, &unclaimed).saturating_add(owed);
+        engine.0.shares.set_ready(&self.project, ready.min(free));
+        self.claim_each(engine, project, &unclaimed, (live, owed)).await;
         self.reasons.record(engine, &self.project).await
     }
 
-    async fn claim_each(&mut self, engine: &Engine, round: &Round<'_>, live: u32) {
-        let slots = round.project.slots;
-        // What stands against every further issue; told of each, unless it has a reason of its own.
-        let mut full = (live + round.owed >= slots).then_some(Refusal::NoSlot { slots });
-        let standing = |issue: &&Issue| round.project.states.standing(&issue.state) == Standing::Active;
-        let mut unclaimed = vec![];
-        for issue in self.issues.iter().filter(standing) {
-            match round.claimed.get(&issue.id) {
+    /// The places of the active issues that nobody works on. Of the others it is noted who does.
+    fn unclaimed(
+        &mut self,
+        engine: &Engine,
+        registered: &Arc<Registered>,
+        project: &Project,
+    ) -> Arc<Vec<usize>> {
+        // Before the runs are looked at: what changes afterwards is seen in the next round.
+        let authors = engine.0.runs.authors_changed(&self.project);
+        if let Some(known) = &self.unclaimed
+            && known.authors == authors
+            && known.reading == self.reading
+            && Arc::ptr_eq(&known.registered, registered)
+        {
+            return known.places.clone();
+        }
+        self.reasons.begin();
+        let runs = engine.0.runs.of(&self.project);
+        let claimed = claimed(&runs);
+        let mut places = vec![];
+        for (place, issue) in self.issues.iter().enumerate() {
+            if project.states.standing(&issue.state) != Standing::Active {
+                continue;
+            }
+            match claimed.get(&issue.id) {
                 Some(&run) => self.reasons.claimed(&issue.id, run),
-                None => unclaimed.push(issue),
+                None => places.push(place),
             }
         }
+        let places = Arc::new(places);
+        let (reading, registered) = (self.reading, registered.clone());
+        self.unclaimed = Some(Unclaimed { authors, reading, registered, places: places.clone() });
+        places
+    }
+
+    /// `taken`: live attempts, and slots that begun work waits for.
+    async fn claim_each(
+        &mut self,
+        engine: &Engine,
+        project: &Project,
+        unclaimed: &[usize],
+        taken: (u32, u32),
+    ) {
+        let (slots, (live, owed)) = (project.slots, taken);
+        // What stands against every further issue; told of each, unless it has a reason of its own.
+        let mut full = (live + owed >= slots).then_some(Refusal::NoSlot { slots });
+        let unclaimed: Vec<&Issue> = unclaimed.iter().filter_map(|&place| self.issues.get(place)).collect();
         for issues in unclaimed.chunks(TOGETHER) {
             if let Some(full) = &full {
                 issues.iter().for_each(|issue| self.reasons.still_or(&issue.id, full));
@@ -58,7 +95,7 @@ impl Board {
             }
             let observed_at = self.observed_at;
             let wanted: Vec<_> = issues.iter().map(|issue| Wanted::Issue { issue, observed_at }).collect();
-            let claims = engine.claim_together(&self.project, &wanted, round.owed).await;
+            let claims = engine.claim_together(&self.project, &wanted, owed).await;
             for (issue, claim) in issues.iter().zip(claims) {
                 match claim {
                     Claim::Started | Claim::Gone => {}
@@ -75,26 +112,25 @@ impl Board {
         }
     }
 
-    /// Attempts that nothing but slots keeps from starting.
-    fn ready(&self, round: &Round<'_>) -> u32 {
-        let project = &round.project;
+    /// New attempts that nothing but slots keeps from starting.
+    fn ready(&self, project: &Project, unclaimed: &[usize]) -> u32 {
         let startable = |issue: &&Issue| {
-            let known = self.reasons.known(&issue.id);
-            project.states.standing(&issue.state) == Standing::Active
-                && issue.is_dispatchable()
+            issue.is_dispatchable()
                 && issue.lacks(&project.required_labels).is_none()
-                && !round.claimed.contains_key(&issue.id)
-                && known.is_none_or(Refusal::passes)
+                && self.reasons.known(&issue.id).is_none_or(Refusal::passes)
         };
-        let new = u32::try_from(self.issues.iter().filter(startable).count()).unwrap_or(u32::MAX);
-        new.saturating_add(round.owed)
+        let issues = unclaimed.iter().filter_map(|&place| self.issues.get(place));
+        u32::try_from(issues.filter(startable).count()).unwrap_or(u32::MAX)
     }
 
     /// Slots that work already begun is waiting for: it comes before new work, or begun work would pile up. What
     /// cannot start here anyway waits for no slot.
-    fn work_owed(&self, engine: &Engine, open: &[Arc<StoredRun>]) -> u32 {
+    fn work_owed(&self, engine: &Engine) -> u32 {
         let now = engine.now();
-        let ids: HashSet<&RunId> = open.iter().map(|stored| &stored.run.id).collect();
+        let between = engine.0.runs.between(&self.project);
+        if between.is_empty() {
+            return 0;
+        }
         let registered = engine.registered();
         let able = registered
             .fleet
@@ -103,7 +139,7 @@ impl Board {
             .filter(|agent| engine.readiness_for(&self.project, agent) == Readiness::complete());
         let able: HashSet<&AgentName> = able.map(|agent| &agent.name).collect();
         let mut owed = 0;
-        for run in open.iter().map(|stored| &stored.run) {
+        for run in between.iter().map(|stored| &stored.run) {
             owed += match &run.phase {
                 Phase::Waiting { due, why } if *due <= now || *why == Wait::NoSlot => {
                     usize::from(able.contains(&run.agent))
@@ -112,7 +148,7 @@ impl Board {
                     let owners = run.change.iter().flat_map(|change| &change.owners);
                     let unclaimed = owners.filter(|owner| {
                         pending.contains(&owner.team)
-                            && !ids.contains(&review_id(&run.id, run.round, &owner.team))
+                            && !engine.0.runs.is_open(&review_id(&run.id, run.round, &owner.team))
                             && owner.reviewer.as_ref().is_some_and(|agent| able.contains(agent))
                     });
                     unclaimed.count()
@@ -150,15 +186,6 @@ fn is_full(refusal: &Refusal) -> bool {
         | Refusal::NotReady { .. }
         | Refusal::NotDue => false,
     }
-}
-
-/// What one look at a project's issues rests on, read once for all of them.
-struct Round<'a> {
-    project: Project,
-    /// Issues that are being worked on.
-    claimed: HashMap<&'a IssueId, &'a RunId>,
-    /// Slots that begun work waits for.
-    owed: u32,
 }
 
 /// The issues that an author is at.

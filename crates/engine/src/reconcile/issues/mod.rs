@@ -9,13 +9,14 @@ mod retries;
 mod seen;
 mod startup;
 
-use crate::Engine;
+use crate::{Engine, Registered};
 use domain::fleet::Delivery;
 use domain::issue::Issue;
 use domain::{IssueId, ProjectName, Timestamp};
 use reasons::Reasons;
 use seen::Seen;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The shortest time between two looks at what may start; wake-ups in between are taken together.
@@ -31,12 +32,25 @@ struct Board {
     missing: HashSet<IssueId>,
     /// When the reading began: what was settled later may not show in it.
     observed_at: Timestamp,
+    /// Counts the readings.
+    reading: u64,
     /// What the store remembers of the tracker's issues.
     seen: Seen,
     /// Why issues are not worked on.
     reasons: Reasons,
+    /// The issues that nobody works on, while nothing that they follow from has changed.
+    unclaimed: Option<Unclaimed>,
     /// Workspaces of issues that are over were looked for.
     cleaned_up: bool,
+}
+
+/// The active issues that nobody works on, and what that follows from.
+struct Unclaimed {
+    authors: u64,
+    reading: u64,
+    registered: Arc<Registered>,
+    /// Their places among the board's issues.
+    places: Arc<Vec<usize>>,
 }
 
 impl Board {
@@ -46,8 +60,10 @@ impl Board {
             issues: vec![],
             missing: HashSet::new(),
             observed_at: Timestamp::default(),
+            reading: 0,
             seen: Seen::default(),
             reasons: Reasons::default(),
+            unclaimed: None,
             cleaned_up: false,
         }
     }
@@ -83,7 +99,7 @@ impl Engine {
                 () = tokio::time::sleep_until(wake) => {}
                 () = refresh.woken() => last_poll = None,
                 () = schedule.woken() => tokio::time::sleep(SHORTEST).await,
-                () = due.woken(), if hands_off => {}
+                () = due.woken(), if hands_off => tokio::time::sleep(SHORTEST).await,
                 () = over.cancelled() => {}
             }
         }

@@ -44,6 +44,7 @@ impl Board {
                 self.issues = listing.issues;
                 issue::sort_for_dispatch(&mut self.issues);
                 self.observed_at = observed_at;
+                self.reading += 1;
                 None
             }
             Err(error) => Some(error),

@@ -26,7 +26,8 @@ struct Reason {
 }
 
 impl Reasons {
-    /// A round begins.
+    /// A round begins that will say of each issue why it is not worked on; what it does not say is not so any more. Without
+    /// it, what was said in the last one holds where nothing else is said.
     pub(super) fn begin(&mut self) {
         self.round += 1;
     }
