@@ -1,19 +1,18 @@
 //! Simulated agents for hours of simulated time, over the real store: the benchmark's worlds, small enough for every day.
 
-// What the benchmark uses besides is not used here.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the benchmark uses the rest")]
 #[path = "../benches/orchestrator/agents.rs"]
 mod agents;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the benchmark uses the rest")]
 #[path = "../benches/orchestrator/fleet.rs"]
 mod fleet;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the benchmark uses the rest")]
 #[path = "../benches/orchestrator/pacer.rs"]
 mod pacer;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the benchmark uses the rest")]
 #[path = "../benches/orchestrator/report.rs"]
 mod report;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the benchmark uses the rest")]
 #[path = "../benches/orchestrator/world.rs"]
 mod world;
 

@@ -64,14 +64,14 @@ impl Agents {
         }
     }
 
-    /// The next session panics; for `tests/simulation.rs`.
-    #[allow(dead_code)]
+    /// The next session panics.
+    #[allow(dead_code, reason = "tests/simulation.rs uses it")]
     pub fn panic_once(&self) {
         self.panics.store(1, Ordering::Relaxed);
     }
 
     /// Whether one has.
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "tests/simulation.rs uses it")]
     pub fn panicked(&self) -> bool {
         self.panics.load(Ordering::Relaxed) == 2
     }

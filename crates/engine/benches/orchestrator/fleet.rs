@@ -1,13 +1,14 @@
 //! Many runs at once for many hours: what each costs, and that no claim is lost or doubled.
 
 use crate::agents::Habits;
-use crate::report::{Row, count, processor_time, resident, seconds};
+use crate::report::{Row, count, processor_time, resident, say, seconds};
 use crate::world::{Size, World, shop};
 use adapters::tracker::Tracker as _;
 use domain::IssueId;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use store::cursor::EventCursor;
 use store::run::StoredRun;
 
 /// How much time passes at once.
@@ -15,7 +16,9 @@ const STEP: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Longer than any wait of the scheduler but a backoff: what was moved on in the last moment is settled.
 const SETTLING: Duration = Duration::from_secs(120);
-const EVENTS: &str = "SELECT count(*) AS n FROM events";
+
+/// Events read at once.
+const PAGE: u32 = 1_000;
 
 const HABITS: Habits =
     Habits { turn: (Duration::from_secs(8 * 60), Duration::from_secs(12 * 60)), done: 2, failed: 5 };
@@ -36,7 +39,8 @@ pub async fn measure(row: Row<'_>, runs: usize, hours: usize) {
     );
 
     let (began, spent) = (Instant::now(), processor_time());
-    let (events, stats) = (recorded(&world).await, world.store.stats());
+    let newest = world.store.newest_event().await.expect("the store answers");
+    let stats = world.store.stats();
     let mut most = full;
     for hour in 1..=hours {
         for _ in 0..HOUR.as_secs() / STEP.as_secs() {
@@ -44,10 +48,11 @@ pub async fn measure(row: Row<'_>, runs: usize, hours: usize) {
         }
         most = most.max(resident());
         let turns = world.agents.counts().turns.load(Ordering::Relaxed);
-        eprintln!("    hour {hour} after {}: {turns} turns", seconds(began.elapsed()));
+        say(&format!("    hour {hour} after {}: {turns} turns", seconds(began.elapsed())));
     }
     let (took, spent) = (began.elapsed(), processor_time() - spent);
-    let (events, after) = (recorded(&world).await - events, world.store.stats());
+    let after = world.store.stats();
+    let events = recorded(&world, newest).await;
     let counts = world.agents.counts();
     let (sessions, turns) = (counts.sessions.load(Ordering::Relaxed), counts.turns.load(Ordering::Relaxed));
     let done = counts.done.load(Ordering::Relaxed);
@@ -95,9 +100,15 @@ fn settling() -> impl Fn() -> bool {
     }
 }
 
-async fn recorded(world: &World) -> u64 {
-    let rows = world.store.db().read(EVENTS, vec![]).await.expect("the store answers");
-    rows.first().map_or(0, |row| row.uint("n").expect("a count"))
+/// Events recorded since `from`.
+async fn recorded(world: &World, from: EventCursor) -> u64 {
+    let (mut cursor, mut events) = (from, 0);
+    loop {
+        let page = world.store.events_since(cursor, PAGE).await.expect("the store answers");
+        let Some(last) = page.last() else { return events };
+        cursor = last.cursor;
+        events += page.len() as u64;
+    }
 }
 
 /// Every issue that is to be worked on has one open run, every other has none.

@@ -23,7 +23,7 @@ fn main() {
     // cargo bench adds this for its own harness.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let row = |what: &str, figure: &str| println!("{what}\t{figure}");
+    let row = report::print;
     if let [recovery::POPULATE, folder, runs] = args[..] {
         let runs = runs.parse().expect("a number of runs");
         return single().block_on(recovery::populate(folder.as_ref(), runs));

@@ -30,8 +30,7 @@ pub async fn populate(folder: &Path, runs: usize) {
     let pacer = world.pacer();
     pacer.until(Duration::from_secs(1), || world.agents.living() == runs).await;
     pacer.pass(Duration::from_secs(5)).await;
-    println!("{READY}");
-    std::io::stdout().flush().expect("somebody listens");
+    writeln!(std::io::stdout(), "{READY}").expect("somebody listens");
     std::future::pending::<()>().await;
 }
 

@@ -1,16 +1,28 @@
 //! How figures are told.
 
+use std::io::Write;
 use std::time::Duration;
 
 /// Tells one figure: what it is, and the figure.
 pub type Row<'a> = &'a dyn Fn(&str, &str);
+
+/// A line of progress.
+pub fn say(text: &str) {
+    // When stderr is gone there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Tells a figure to whoever runs the benchmark.
+pub fn print(what: &str, figure: &str) {
+    writeln!(std::io::stdout(), "{what}\t{figure}").expect("somebody reads the figures");
+}
 
 /// A number with its thousands apart.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut told = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             told.push(',');
         }
         told.push(digit);
@@ -61,7 +73,7 @@ pub fn processor_time() -> Duration {
 /// A size from the environment.
 pub fn size(name: &str, usual: usize) -> usize {
     match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
+        Ok(text) => text.parse().expect(name),
         Err(_) => usual,
     }
 }

@@ -25,6 +25,8 @@ struct Cost {
     bytes: u64,
 }
 
+type CostOf = fn(&Ticks) -> Cost;
+
 /// The ticks of one size.
 struct Ticks {
     quiet: Cost,
@@ -37,7 +39,7 @@ pub async fn measure(row: Row<'_>) {
     for issues in SIZES {
         all.push(ticks(issues).await);
     }
-    let kinds: [(&str, fn(&Ticks) -> Cost); 3] = [
+    let kinds: [(&str, CostOf); 3] = [
         ("a tick at which nothing changed", |t| t.quiet),
         ("a tick at which one issue in a hundred reads otherwise", |t| t.changed),
         ("a round of claims without a reading", |t| t.claims_only),

@@ -7,6 +7,7 @@ use adapters::sandbox::Level;
 use base::ids::Ids;
 use engine::{Installed, Outside};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Run the daemon: claim issues, run agents, review and land their changes

@@ -192,7 +192,7 @@ impl Daemon {
         self.engine.drain().await;
         self.gateway_tasks.drain(GATEWAY_PATIENCE).await;
         self.doors.drain(Duration::from_secs(5)).await;
-        let store::Stats { commits, batches, conflicts } = self.store.stats();
+        let store::Stats { commits, batches, conflicts, under_way: _ } = self.store.stats();
         // What a run costs the disk; `cargo xtask bench issues` reads this line.
         tracing::info!(commits, batches, conflicts, "drained");
     }

@@ -21,6 +21,7 @@ use base::ids::Ids;
 use engine::{Installed, Outside};
 use stage::Stage;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A demo that takes longer than this on any machine is stuck.

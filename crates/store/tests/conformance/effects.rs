@@ -84,9 +84,9 @@ async fn what_an_engine_holds_is_lost_to_others_only_and_only_in_time(fresh: &Fr
     assert!(store.held_effects("first").await.unwrap().is_empty());
     store.end_all_leases().await.unwrap();
     assert!(store.expired_effects("first", 10).await.unwrap().is_empty());
-    assert_eq!(store.held_effects("first").await.unwrap(), [held.lease.clone()]);
+    assert_eq!(store.held_effects("first").await.unwrap(), std::slice::from_ref(&held.lease));
     assert!(store.held_effects("second").await.unwrap().is_empty());
-    assert_eq!(store.expired_effects("second", 10).await.unwrap(), [held.clone()]);
+    assert_eq!(store.expired_effects("second", 10).await.unwrap(), std::slice::from_ref(&held));
     store.disown_effect(&held.lease).await.unwrap();
     assert_eq!(store.expired_effects("first", 10).await.unwrap()[0].effect, held.effect);
 }

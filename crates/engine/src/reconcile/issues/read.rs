@@ -31,7 +31,7 @@ impl Board {
         let listing = source.tracker.fetch_by_states(&project.states.active).await;
         // What is worked on is looked after also while the candidates cannot be read.
         let listed = listing.as_ref().map_or(&[][..], |listing| listing.issues.as_slice());
-        let asked = self.to_be_asked(engine, project, listed).await;
+        let asked = self.asked_by_id(engine, project, listed).await;
         let refreshed = source.tracker.fetch_by_ids(&asked).await;
         let problems = listing.as_ref().map_or(&[][..], |listing| listing.problems.as_slice());
         let told = refreshed.as_ref().err().map(|error| base::error::chain(error));
@@ -73,7 +73,7 @@ impl Board {
 
     /// What was active when it was seen last, or is being worked on, and is not among `listed`: it left, and where to
     /// is to be asked. What is handed off is asked for in any case (8.5, part B).
-    async fn to_be_asked(&mut self, engine: &Engine, project: &Project, listed: &[Issue]) -> Vec<IssueId> {
+    async fn asked_by_id(&mut self, engine: &Engine, project: &Project, listed: &[Issue]) -> Vec<IssueId> {
         if let Err(error) = self.seen.load(engine, &self.project).await {
             tracing::error!(error = base::error::chain(&error), "cannot read what was known of the issues");
         }

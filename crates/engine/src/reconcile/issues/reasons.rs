@@ -120,7 +120,7 @@ mod tests {
             reasons.begin();
             reasons.claimed(&one, &"run1".into());
         }
-        assert_eq!(reasons.changed, [one.clone()]);
+        assert_eq!(reasons.changed, std::slice::from_ref(&one));
         reasons.claimed(&one, &"run2".into());
         assert_eq!(reasons.changed.len(), 2);
     }
