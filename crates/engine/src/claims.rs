@@ -58,8 +58,17 @@ impl Engine {
     ) -> Vec<Claim> {
         let mut claims = Vec::with_capacity(wanted.len());
         for wanted in wanted.chunks(TOGETHER) {
-            match self.claim_all(project, wanted, kept).await {
+            let mut together = self.claim_all(project, wanted, kept).await;
+            if let Err(Error::Outdated { .. }) = together {
+                // Most likely a review was claimed, or an order given, meanwhile.
+                together = self.claim_all(project, wanted, kept).await;
+            }
+            match together {
                 Ok(all) => claims.extend(all),
+                // Nothing else can be written now, either.
+                Err(error) if error.is_transient() || error == Error::Superseded => {
+                    claims.extend(wanted.iter().map(|_| Claim::Failed(error.clone())));
+                }
                 Err(_) => {
                     for one in wanted {
                         claims.push(self.claim_one(project, one, kept).await);
@@ -134,7 +143,7 @@ impl Engine {
             });
         }
         if !starts.is_empty() {
-            self.commit_starts(starts, &moment.guards).await?;
+            self.commit_starts(&starts, &moment.guards).await?;
         }
         Ok((claims, contained))
     }

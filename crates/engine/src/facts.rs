@@ -75,6 +75,7 @@ impl Engine {
         let Some(project) = registered.project(project).cloned() else { return Ok(None) };
         // Before what they guard is looked at.
         let read = self.0.store.start_facts(&project.name).await?;
+        self.settle_doubts().await?;
         let paused = self.pause_of(&project.name).await?;
         Ok(Some(Moment {
             live: self.0.runs.live(&project.name),

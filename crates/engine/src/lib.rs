@@ -3,7 +3,7 @@
 //! The engine decides nothing: `domain` does. It loads facts, hands them to a pure decision, commits the
 //! step in one transaction, and performs what the step owes. Invariants:
 //! - nothing happens outside before it is owed in the store, and nothing owed is forgotten;
-//! - an effect is held by one performer at a time, under a lease that is renewed while it is performed;
+//! - an effect is held by one performer at a time, for as long as its engine is that of the database;
 //! - no attempt starts before the tombstones were read and the kill plane answers.
 
 mod attempt;

@@ -1,8 +1,10 @@
 //! The runs that are not over, in memory: what every look at the schedule begins with.
 //!
 //! The store is the truth; this is what it says, kept as each step is committed. Invariants:
-//! - this is the only engine of the database (see [`crate::tenure`]), and every step that it commits passes through
-//!   [`Engine::commit`]: nothing changes an open run behind this copy's back;
+//! - this is the only engine of the database (see [`crate::tenure`]; an older one's writes are refused), and every step that
+//!   it commits passes through here: nothing changes an open run behind this copy's back;
+//! - what is decided on the copy is committed under the version it had, and what is not committed (an input that is
+//!   ignored, an effect that has nothing to do) is decided on the store;
 //! - an entry is replaced by a later version only, in whatever order the answers of two commits are heard;
 //! - while a commit is under way its run is in doubt, and afterwards too unless it was kept: then the store is asked.
 //!   What a commit owes can be performed before its answer is heard here;
@@ -125,36 +127,46 @@ impl Engine {
         let _starting = (commit.guards.is_some() && run.is_live()).then(|| Starting::of(runs, run));
         let answer = self.0.store.commit_step(commit).await;
         drop(doubt);
-        if let Ok(version) = answer {
-            runs.index().put(StoredRun { run: run.clone(), version, updated_at: now });
+        match answer {
+            Ok(version) => runs.index().put(StoredRun { run: run.clone(), version, updated_at: now }),
+            Err(Error::Superseded) => self.lose_tenure("another daemon took over"),
+            Err(_) => {}
         }
         answer
     }
 
     /// Commits steps that each start an attempt and were decided together: all of them or none.
-    pub(crate) async fn commit_starts(&self, starts: Vec<Start>, guards: &Guards) -> Result<(), Error> {
+    pub(crate) async fn commit_starts(&self, starts: &[Start], guards: &Guards) -> Result<(), Error> {
         let (runs, now) = (&self.0.runs, self.now());
         let doubts: Vec<_> = starts.iter().map(|start| Doubt::begin(runs, &start.step.run.id)).collect();
         let starting: Vec<_> = starts.iter().map(|start| Starting::of(runs, &start.step.run)).collect();
-        let answer = self.0.store.commit_starts(&starts, guards, now).await;
+        let answer = self.0.store.commit_starts(starts, guards, now).await;
         drop(doubts);
-        let versions = answer?;
-        for (start, version) in starts.iter().zip(versions) {
+        if answer == Err(Error::Superseded) {
+            self.lose_tenure("another daemon took over");
+        }
+        for (start, version) in starts.iter().zip(answer?) {
             let run = start.step.run.clone();
             runs.index().put(StoredRun { run, version, updated_at: now });
         }
         drop(starting);
-        for start in &starts {
+        for start in starts {
             self.woken_by(&start.step, false);
         }
         Ok(())
     }
 
-    /// The run as it stands; the store is asked when it is over or in doubt.
+    /// The run as it stands; the store is asked when it is over or in doubt. Good for a decision that is committed: one
+    /// that came too late is refused there. What follows without a commit needs [`Engine::read_run`].
     pub(crate) async fn run(&self, id: &RunId) -> Result<Option<Arc<StoredRun>>, Error> {
-        if let Some(known) = self.0.runs.get(id) {
-            return Ok(Some(known));
+        match self.0.runs.get(id) {
+            Some(known) => Ok(Some(known)),
+            None => self.read_run(id).await,
         }
+    }
+
+    /// The run as the store has it.
+    pub(crate) async fn read_run(&self, id: &RunId) -> Result<Option<Arc<StoredRun>>, Error> {
         let Some(stored) = self.0.store.run(id).await? else {
             self.0.runs.index().settle(id);
             return Ok(None);
@@ -167,7 +179,7 @@ impl Engine {
     pub(crate) async fn settle_doubts(&self) -> Result<(), Error> {
         let doubts = self.0.runs.index().doubts();
         for id in doubts {
-            self.run(&id).await?;
+            self.read_run(&id).await?;
         }
         Ok(())
     }

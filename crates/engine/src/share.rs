@@ -1,5 +1,5 @@
 //! Whether a project may start something now, besides its own slots: people may hold it back, and other projects may
-//! come first. One claim at a time, so that what was counted is still so when the claim is committed.
+//! come first. One commit of claims at a time, so that what was counted is still so when they are committed.
 
 use crate::Engine;
 use domain::ProjectName;

@@ -86,6 +86,7 @@ impl Engine {
         let owner = setup.outside.ids.next();
         let holder = tenure::holder(&setup.state_dir, || setup.outside.ids.next()).map_err(folder)?;
         let tenure = tenure::acquire(&store, holder).await?;
+        let store = store.under(tenure.fence());
         let kill_plane = KillPlane::start(
             setup.program.clone(),
             setup.killd_dir(),
@@ -122,6 +123,8 @@ impl Engine {
             failures: Mutex::default(),
             troubles: Mutex::new(BTreeMap::new()),
         }));
+        let keeper = engine.clone();
+        engine.0.tasks.spawn("keep tenure", async move { keeper.keep_tenure().await });
         engine.begin(only).await?;
         Ok(engine)
     }
@@ -173,8 +176,6 @@ impl Engine {
 
     fn spawn_loops(&self) {
         let tasks = &self.0.tasks;
-        let engine = self.clone();
-        tasks.spawn("keep tenure", async move { engine.keep_tenure().await });
         let engine = self.clone();
         tasks.spawn("perform", async move { engine.perform_forever().await });
         let engine = self.clone();

@@ -36,13 +36,24 @@ impl Engine {
         input: &Input,
         effect: Option<(&Lease, Ending<'_>)>,
     ) -> Result<Option<Step>, Error> {
+        let mut read = None;
         loop {
-            let Some(stored) = self.run(id).await? else { return Ok(None) };
+            let known = match read.take() {
+                Some(read) => Some(read),
+                None => self.run(id).await?,
+            };
+            let Some(stored) = known else { return Ok(None) };
             let project = self.registered().project_or_last_rites(&stored.run.issue.project);
             let now = self.now();
             let step = match run::step(&stored.run, input.clone(), &project, now) {
                 Ok(step) => step,
                 Err(ignored) => {
+                    // What is ignored is committed nowhere: the store has the last word.
+                    let now = self.read_run(id).await?;
+                    if let Some(now) = now.filter(|now| now.version != stored.version) {
+                        read = Some(now);
+                        continue;
+                    }
                     tracing::debug!(run = %id, %ignored, "input ignored");
                     return Ok(None);
                 }

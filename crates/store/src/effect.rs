@@ -1,9 +1,8 @@
 //! Effects: what is owed to the outside, claimed with a lease.
 //!
-//! Invariants: leases use the database's clock; every claim counts in `tries`, which is the lease's fence, so
-//! a performer that was taken for lost can no longer end or postpone anything. A performer keeps what it holds for as
-//! long as its process is the engine of the database ([`crate::lease`]): one lease is renewed for all of them, and
-//! nothing for each.
+//! Invariants: leases use the database's clock; every claim counts in `tries`, which is the lease's fence. A performer
+//! keeps what it holds for as long as its process is the engine of the database: one lease ([`crate::lease`]) is renewed
+//! for all of them and nothing for each, and once it is somebody else's, nothing that the old engine asks for is kept.
 
 use crate::db::{Batch, Row};
 use crate::row::{at, json, page, small};
@@ -78,7 +77,7 @@ const NEXT: &str = "SELECT min(not_before) - {now} AS wait_us FROM effects WHERE
 const BY_RUN: &str = "SELECT id, kind, status, tries, last_error, created_at, done_at FROM effects
     WHERE run = $1 ORDER BY seq LIMIT $2";
 const ELSEWHERE: &str = "SELECT run FROM effects WHERE kind = 'start_attempt' AND status = 'claimed'
-    AND lease_owner <> $1 AND lease_until >= {now} ORDER BY run LIMIT $2";
+    AND lease_owner <> $1 ORDER BY run LIMIT $2";
 const OWED: &str = "SELECT count(*) AS n FROM effects WHERE status IN ('pending', 'claimed')";
 
 /// Effects of one performer that are looked through at once; more than one engine has attempts.
@@ -100,7 +99,7 @@ impl Store {
     pub async fn claim_effects(&self, owner: &str, limit: u32, lease: Millis) -> Result<Vec<Claimed>> {
         let mut batch = Batch::new();
         batch.run("claim effects", CLAIM, params![owner, micros(lease), page(limit)]);
-        let committed = self.db.commit(batch).await?;
+        let committed = self.commit_fenced(batch).await?;
         let mut rows: Vec<&Row> = committed.rows(0).iter().collect();
         rows.sort_by_key(|row| row.int("seq").unwrap_or_default());
         rows.into_iter().map(claimed).collect()
@@ -131,7 +130,7 @@ impl Store {
     pub async fn disown_effect(&self, held: &Lease) -> Result<()> {
         let mut batch = Batch::new();
         batch.run("disown", DISOWN, params![held.effect.as_str(), held.owner.as_str(), held.tries]);
-        self.db.commit(batch).await.map(|_| ()).map_err(Into::into)
+        self.commit_fenced(batch).await.map(|_| ()).map_err(Into::into)
     }
 
     /// Ends every lease, so that the effects show up as expired at once. Only for a process that knows it is
@@ -146,7 +145,7 @@ impl Store {
     pub async fn finish_effect(&self, held: &Lease, end: Ending<'_>, now: Timestamp) -> Result<()> {
         let mut batch = Batch::new();
         ending(&mut batch, held, end, now);
-        self.commit_fenced(held, batch).await.map(|_| ())
+        self.commit_held(held, batch).await.map(|_| ())
     }
 
     /// Gives the effect back, to be claimed again after `wait`.
@@ -155,7 +154,7 @@ impl Store {
         let rest = params![micros(wait), shortened(error)];
         let mut batch = Batch::new();
         batch.one(Lease::LABEL, RETRY, [lease, rest].concat());
-        self.commit_fenced(held, batch).await.map(|_| ())
+        self.commit_held(held, batch).await.map(|_| ())
     }
 
     /// The effects of `run`, in the order in which they were owed.
@@ -176,8 +175,8 @@ impl Store {
         Ok(rows.first().map_or(Ok(0), |row| row.uint("n"))?)
     }
 
-    async fn commit_fenced(&self, held: &Lease, batch: Batch) -> Result<Vec<Row>> {
-        match self.db.commit(batch).await.map_err(Error::from) {
+    async fn commit_held(&self, held: &Lease, batch: Batch) -> Result<Vec<Row>> {
+        match self.commit_fenced(batch).await.map_err(Error::from) {
             Ok(committed) => Ok(committed.rows(0).to_vec()),
             Err(Error::Outdated { .. }) => Err(held.lost()),
             Err(other) => Err(other),

@@ -1,6 +1,7 @@
 //! Why the store did not do what was asked.
 
 use crate::db;
+use crate::lease::TENURE;
 use domain::EffectId;
 
 /// Why the store did not do what was asked.
@@ -18,6 +19,9 @@ pub enum Error {
         /// Which.
         effect: EffectId,
     },
+    /// This engine is not that of its database any more. Nothing was kept, and nothing will be: stop.
+    #[error("another engine works on this database now")]
+    Superseded,
     /// The database failed.
     #[error(transparent)]
     Db(db::Error),
@@ -31,7 +35,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Db(error) => error.is_transient(),
-            Self::Outdated { .. } | Self::LeaseLost { .. } => false,
+            Self::Outdated { .. } | Self::LeaseLost { .. } | Self::Superseded => false,
         }
     }
 }
@@ -39,6 +43,7 @@ impl Error {
 impl From<db::Error> for Error {
     fn from(error: db::Error) -> Self {
         match error {
+            db::Error::Conflict { label: TENURE, .. } => Self::Superseded,
             db::Error::Conflict { label, .. } => Self::Outdated { what: label },
             other @ (db::Error::Unavailable { .. }
             | db::Error::Unknown { .. }

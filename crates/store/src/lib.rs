@@ -28,7 +28,9 @@ pub mod step;
 pub use db::{Db, Stats};
 pub use error::{Error, Result};
 
-use db::{Batch, Value};
+use db::{Batch, Committed, Value};
+use lease::Fence;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The most items one list answers with; a larger limit is lowered to it.
@@ -38,6 +40,7 @@ pub const MAX_PAGE: u32 = 1_000;
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Db,
+    fence: Option<Arc<Fence>>,
 }
 
 /// Changes of one kind in one transaction; others may write between two of them.
@@ -54,7 +57,7 @@ impl Store {
         let mut batch = Batch::new();
         batch.run("rebase events", REBASE_EVENTS, vec![]);
         db.commit(batch).await?;
-        Ok(Self { db })
+        Ok(Self { db, fence: None })
     }
 
     /// Commits changes that need not be kept together, some hundred in each transaction.
@@ -68,6 +71,14 @@ impl Store {
             self.db.commit(batch).await?;
         }
         Ok(())
+    }
+
+    /// Commits what only the engine of the database may write.
+    async fn commit_fenced(&self, mut batch: Batch) -> db::Result<Committed> {
+        if let Some(fence) = &self.fence {
+            fence.guard(&mut batch);
+        }
+        self.db.commit(batch).await
     }
 
     /// The database below.

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 pub use crate::cursor::RunCursor;
 
-/// The most runs that may be open at once and still be listed whole.
-const MAX_OPEN: u32 = 20_000;
+/// Open runs read in one statement.
+const OPEN_PAGE: u32 = 5_000;
 
 /// A run as it stands in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +113,8 @@ const SETTLED: &str =
     "SELECT CAST(coalesce(sum(CASE WHEN status IN ('pending', 'claimed') THEN 1 ELSE 0 END), 0)
         AS {int}) AS owed, max(done_at) AS done_at FROM effects WHERE run = $1";
 const OPEN: &str =
-    "SELECT state, version, updated_at FROM runs WHERE is_open = 1 ORDER BY created_at, id LIMIT $1";
+    "SELECT state, version, updated_at FROM runs WHERE is_open = 1 AND (created_at, id) > ($1, CAST($2 AS TEXT))
+    ORDER BY created_at, id LIMIT $3";
 const TOTALS: &str = "SELECT CAST(coalesce(sum(tokens_in), 0) AS {int}) AS input,
         CAST(coalesce(sum(tokens_out), 0) AS {int}) AS output, CAST(coalesce(sum(ran_ms), 0) AS {int}) AS ran
     FROM runs";
@@ -194,7 +195,16 @@ impl Store {
 
     /// Every run that is not over, oldest first.
     pub async fn open_runs(&self) -> Result<Vec<StoredRun>> {
-        runs(&self.db.read(OPEN, params![MAX_OPEN]).await?)
+        let (mut open, mut after) = (Vec::new(), (i64::MIN, String::new()));
+        loop {
+            let page = runs(&self.db.read(OPEN, params![after.0, after.1.as_str(), OPEN_PAGE]).await?)?;
+            let full = page.len() == OPEN_PAGE as usize;
+            open.extend(page);
+            match open.last().filter(|_| full) {
+                Some(last) => after = (last.run.created_at.0, last.run.id.to_string()),
+                None => return Ok(open),
+            }
+        }
     }
 
     /// What the agents of all runs reported, over the attempts that ended.

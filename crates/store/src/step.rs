@@ -111,7 +111,7 @@ impl Store {
             guard(&mut batch, guards);
         }
         let version = write(&mut batch, commit.step, commit.base, commit.now)?;
-        let committed = self.db.commit(batch).await.map_err(Error::from);
+        let committed = self.commit_fenced(batch).await.map_err(Error::from);
         match (committed, commit.effect) {
             (Err(Error::Outdated { what: Lease::LABEL }), Some((lease, _))) => Err(lease.lost()),
             (answer, _) => answer.map(|_| version),
@@ -125,7 +125,7 @@ impl Store {
         guard(&mut batch, guards);
         let versions = starts.iter().map(|start| write(&mut batch, &start.step, start.base, now));
         let versions = versions.collect::<Result<_>>()?;
-        self.db.commit(batch).await?;
+        self.commit_fenced(batch).await?;
         Ok(versions)
     }
 }

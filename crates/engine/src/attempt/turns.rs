@@ -5,6 +5,7 @@ use crate::Engine;
 use adapters::agent::{Then, TurnHost};
 use adapters::tracker::Tracker;
 use domain::failure::{Failure, FailureKind};
+use domain::issue::Issue;
 use domain::run::{Input, Run, handoff};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -42,8 +43,7 @@ impl Turns {
             return Then::Finish;
         }
         if let Some(issue) = issue {
-            let seen = Input::IssueSeen(Box::new(issue));
-            if let Err(error) = self.engine.submit(&self.run.id, seen).await {
+            if let Err(error) = self.tell(issue).await {
                 return Then::Fail(Failure::new(FailureKind::Engine, base::error::chain(&error)));
             }
         }
@@ -51,6 +51,17 @@ impl Turns {
             return Then::Finish;
         }
         Then::Continue { prompt: guidance(finished + 1, self.max_turns) }
+    }
+}
+
+impl Turns {
+    /// Tells the run how its issue reads now.
+    async fn tell(&self, issue: Issue) -> Result<(), store::Error> {
+        let known = self.engine.run(&self.run.id).await?;
+        if known.is_some_and(|known| handoff::is_news(&known.run, &issue)) {
+            self.engine.submit(&self.run.id, Input::IssueSeen(Box::new(issue))).await?;
+        }
+        Ok(())
     }
 }
 

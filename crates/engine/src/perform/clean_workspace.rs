@@ -14,7 +14,7 @@ use std::path::Path;
 const ASK_AGAIN: Millis = Millis(200);
 
 pub(super) async fn perform(engine: &Engine, run: &RunId) -> Result<Answer, Later> {
-    let Some(stored) = engine.run(run).await? else { return Ok(Answer::Nothing) };
+    let Some(stored) = engine.read_run(run).await? else { return Ok(Answer::Nothing) };
     if engine.lives(run).await {
         return Err(Later::NotYet(ASK_AGAIN));
     }

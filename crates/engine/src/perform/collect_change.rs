@@ -21,7 +21,7 @@ const CODEOWNERS: [(&str, Dialect); 4] = [
 ];
 
 pub(super) async fn perform(engine: &Engine, run: &RunId, fence: Fence) -> Result<Answer, Later> {
-    let Some(stored) = engine.run(run).await? else { return Ok(Answer::Nothing) };
+    let Some(stored) = engine.read_run(run).await? else { return Ok(Answer::Nothing) };
     let run = &stored.run;
     if run.fence != fence {
         return Ok(Answer::Nothing);

@@ -13,7 +13,7 @@ use domain::{Millis, RunId, Sha};
 const ASK_AGAIN: Millis = Millis(500);
 
 pub(super) async fn perform(engine: &Engine, run: &RunId, head: &Sha) -> Result<Answer, Later> {
-    let Some(stored) = engine.run(run).await? else { return Ok(Answer::Nothing) };
+    let Some(stored) = engine.read_run(run).await? else { return Ok(Answer::Nothing) };
     let run = &stored.run;
     if !matches!(&run.phase, Phase::Landing { head: reviewed } if reviewed == head) {
         return Ok(Answer::Nothing);

@@ -40,7 +40,7 @@ impl Engine {
     /// the answer to its claim was lost. What is seen so twice is so; a claim may be about to be taken up.
     pub(crate) async fn disown_unseen(&self, unseen: &mut Unseen) -> Result<(), store::Error> {
         let held = self.0.store.held_effects(&self.0.owner).await?.into_iter();
-        let idle: HashSet<Lease> = held.filter(|lease| !self.0.held.contains(&lease.effect)).collect();
+        let idle: HashSet<Lease> = held.filter(|lease| !self.0.held.contains(lease)).collect();
         for lease in idle.intersection(&unseen.0) {
             tracing::warn!(effect = %lease.effect, "claimed here and performed by nobody; taken up anew");
             self.0.store.disown_effect(lease).await?;

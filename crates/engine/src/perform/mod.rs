@@ -37,7 +37,7 @@ use tokio::sync::Semaphore;
 /// What is claimed is left alone for so long, by others and by the search for what was lost sight of: as long as the
 /// engine's own lease, so that nobody takes up what an engine still performs that is about to learn that it is none.
 const LEASE: Millis = crate::tenure::LIFE;
-/// How long the performer sleeps when nothing wakes it: waits that end, other engines' leases.
+/// How long the performer sleeps when nothing wakes it: waits end.
 const IDLE: Duration = Duration::from_millis(500);
 /// Effects taken up at once in one reading.
 const BATCH: u32 = 64;
@@ -159,7 +159,7 @@ impl Engine {
                 }
             }
         };
-        let _held = self.0.held.enter(claimed.lease.effect.clone());
+        let _held = self.0.held.enter(claimed.lease.clone());
         let done = tokio::select! {
             done = Box::pin(work) => done,
             () = self.0.tenure.lost.cancelled() => {

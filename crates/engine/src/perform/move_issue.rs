@@ -5,7 +5,7 @@ use crate::Engine;
 use domain::RunId;
 
 pub(super) async fn perform(engine: &Engine, run: &RunId, state: &str) -> Result<Answer, Later> {
-    let Some(stored) = engine.run(run).await? else { return Ok(Answer::Nothing) };
+    let Some(stored) = engine.read_run(run).await? else { return Ok(Answer::Nothing) };
     let issue = &stored.run.issue;
     let registered = engine.registered();
     let Some(source) = registered.source(&issue.project) else { return Ok(Answer::Nothing) };

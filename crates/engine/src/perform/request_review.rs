@@ -11,10 +11,10 @@ use domain::run::{self, Input};
 const ASK_AGAIN: Millis = Millis(500);
 
 pub(super) async fn perform(engine: &Engine, request: &ReviewRequest) -> Result<Answer, Later> {
-    if engine.run(&request.review).await?.is_some() {
+    if engine.read_run(&request.review).await?.is_some() {
         return Ok(Answer::Nothing);
     }
-    let Some(parent) = engine.run(&request.parent).await? else { return Ok(Answer::Nothing) };
+    let Some(parent) = engine.read_run(&request.parent).await? else { return Ok(Answer::Nothing) };
     if !parent.run.is_open() || parent.run.round != request.round {
         return Ok(Answer::Nothing);
     }

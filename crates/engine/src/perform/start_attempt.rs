@@ -1,4 +1,4 @@
-//! Starts an attempt and stays with it to its end. Held under a lease all the while.
+//! Starts an attempt and stays with it to its end.
 
 use super::{Answer, Later};
 use crate::{Engine, attempt};
@@ -14,7 +14,7 @@ pub(super) async fn perform(
     number: u32,
     task: &Task,
 ) -> Result<Answer, Later> {
-    let Some(stored) = engine.run(run).await? else { return Ok(Answer::Nothing) };
+    let Some(stored) = engine.read_run(run).await? else { return Ok(Answer::Nothing) };
     let run = &stored.run;
     if run.fence != fence || run.attempts != number || !run.is_live() {
         return Ok(Answer::Nothing);

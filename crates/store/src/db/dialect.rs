@@ -13,6 +13,8 @@
 //! | `{tx_next}` | `1` | no transaction has this number or a higher one yet |
 //! | `{skip_locked}` | nothing | rows that another transaction has locked are left out |
 //! | `{share}` | nothing | the rows read stay as they are until the commit |
+//! | `{key_share}` | nothing | nobody who wants them `{exclusive}` has the rows read before the commit |
+//! | `{exclusive}` | nothing | waits for every `{key_share}` on the rows read, and keeps new ones waiting |
 //!
 //! `{tx}` and `{tx_settled}` exist because PostgreSQL gives out serial numbers before the commit: a reader
 //! who remembers the highest number it saw would miss a row that was numbered earlier and committed later.
@@ -61,9 +63,11 @@ impl Engine {
                 "(CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS TEXT) AS BIGINT))"
             }
             // The one writer of SQLite locks everything.
-            (Self::Sqlite, "skip_locked" | "share") => "",
+            (Self::Sqlite, "skip_locked" | "share" | "key_share" | "exclusive") => "",
             (Self::Postgres, "skip_locked") => "FOR UPDATE SKIP LOCKED",
             (Self::Postgres, "share") => "FOR SHARE",
+            (Self::Postgres, "key_share") => "FOR KEY SHARE",
+            (Self::Postgres, "exclusive") => "FOR UPDATE",
             (Self::Sqlite | Self::Postgres, _) => return None,
         })
     }

@@ -5,6 +5,7 @@ use crate::support::Fresh;
 use crate::support::facts::*;
 use domain::{Millis, Timestamp};
 use std::collections::BTreeSet;
+use store::lease::{Fence, Tenure};
 use store::run::Base;
 use store::step::{Commit, Ending};
 use store::{Error, Store};
@@ -14,6 +15,7 @@ on_both_engines!(
     an_effect_owed_twice_is_owed_once,
     an_effect_that_is_taken_over_no_longer_listens_to_its_first_performer,
     what_an_engine_holds_is_lost_to_others_only_and_only_in_time,
+    an_engine_that_was_followed_by_another_writes_nothing_more,
     a_retried_effect_waits_and_keeps_its_error,
     a_step_and_the_end_of_its_effect_are_one,
     a_dead_effect_says_why,
@@ -89,6 +91,28 @@ async fn what_an_engine_holds_is_lost_to_others_only_and_only_in_time(fresh: &Fr
     assert_eq!(store.expired_effects("second", 10).await.unwrap(), std::slice::from_ref(&held));
     store.disown_effect(&held.lease).await.unwrap();
     assert_eq!(store.expired_effects("first", 10).await.unwrap()[0].effect, held.effect);
+}
+
+async fn an_engine_that_was_followed_by_another_writes_nothing_more(fresh: &Fresh) {
+    let store = Store::open(&fresh.url).await.unwrap();
+    let hold = async |holder: &str| match store.acquire_lease("engine", holder, LEASE).await.unwrap() {
+        Tenure::Ours { epoch } => Fence { name: "engine", holder: holder.to_owned(), epoch },
+        Tenure::Theirs { holder } => panic!("{holder} has it"),
+    };
+    let first = hold("first").await;
+    let old = store.clone().under(first.clone());
+    let run = claimed(&old, "run1", "1", 10).await;
+    let held = old.claim_effects("first", 1, LEASE).await.unwrap().remove(0).lease;
+    store.release_lease("engine", "first", first.epoch).await.unwrap();
+    let new = store.clone().under(hold("second").await);
+
+    let input = finished(&run.run);
+    assert_eq!(step(&old, &run, input.clone(), 11).await, Err(Error::Superseded));
+    assert_eq!(old.claim_effects("first", 1, LEASE).await, Err(Error::Superseded));
+    assert_eq!(old.finish_effect(&held, Ending::Done, Timestamp(11)).await, Err(Error::Superseded));
+    assert_eq!(old.retry_effect(&held, Millis(0), "x").await, Err(Error::Superseded));
+    assert_eq!(store.run(&"run1".into()).await.unwrap().unwrap(), run);
+    step(&new, &run, input, 12).await.unwrap();
 }
 
 async fn a_retried_effect_waits_and_keeps_its_error(fresh: &Fresh) {

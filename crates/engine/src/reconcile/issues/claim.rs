@@ -98,12 +98,13 @@ impl Board {
             let claims = engine.claim_together(&self.project, &wanted, owed).await;
             for (issue, claim) in issues.iter().zip(claims) {
                 match claim {
-                    Claim::Started | Claim::Gone => {}
+                    Claim::Started | Claim::Gone => self.reasons.forget(&issue.id),
                     Claim::Refused(refusal) => {
                         self.reasons.refused(&issue.id, &refusal);
                         full = full.or_else(|| Some(refusal).filter(is_full));
                     }
                     Claim::Failed(error) => {
+                        self.reasons.forget(&issue.id);
                         let error = base::error::chain(&error);
                         tracing::error!(issue_id = %issue.id, issue_identifier = issue.identifier, error, "claim failed");
                     }

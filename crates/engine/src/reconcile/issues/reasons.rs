@@ -3,7 +3,7 @@
 use crate::Engine;
 use domain::run::Refusal;
 use domain::{IssueId, ProjectName, RunId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The reasons of the last round, and those of the one that goes on.
 #[derive(Default)]
@@ -12,7 +12,7 @@ pub(super) struct Reasons {
     /// Counts the rounds.
     round: u64,
     /// Given in this round, and not the same as before.
-    changed: Vec<IssueId>,
+    changed: HashSet<IssueId>,
     /// What an earlier process recorded was read.
     loaded: bool,
 }
@@ -51,6 +51,13 @@ impl Reasons {
         }
     }
 
+    /// Nothing stands against the issue.
+    pub(super) fn forget(&mut self, issue: &IssueId) {
+        if let Some(reason) = self.of.get_mut(issue) {
+            reason.round = self.round.wrapping_sub(1);
+        }
+    }
+
     /// `refusal` stands against the issue.
     pub(super) fn refused(&mut self, issue: &IssueId, refusal: &Refusal) {
         self.note(issue, |known| known == refusal, || refusal.clone());
@@ -67,7 +74,7 @@ impl Reasons {
         } else {
             self.of.insert(issue.clone(), Reason { refusal: new(), round, is_ours: true });
         }
-        self.changed.push(issue.clone());
+        self.changed.insert(issue.clone());
     }
 
     /// The round is over: writes what changed, and forgets what was not given again.
@@ -120,9 +127,12 @@ mod tests {
             reasons.begin();
             reasons.claimed(&one, &"run1".into());
         }
-        assert_eq!(reasons.changed, std::slice::from_ref(&one));
+        assert_eq!(reasons.changed.drain().collect::<Vec<_>>(), std::slice::from_ref(&one));
+        reasons.begin();
+        reasons.claimed(&one, &"run1".into());
+        assert!(reasons.changed.is_empty());
         reasons.claimed(&one, &"run2".into());
-        assert_eq!(reasons.changed.len(), 2);
+        assert_eq!(reasons.changed.len(), 1);
     }
 
     #[test]

@@ -49,7 +49,10 @@ impl Board {
             | Phase::Ended { .. } => false,
         };
         let waiting = engine.0.runs.due(&self.project, by, usize::MAX).into_iter();
-        let due: Vec<_> = waiting.filter(|s| self.is_ours(&s.run) && is_due(&s.run)).take(MAX_DUE).collect();
+        let mut due: Vec<_> = waiting.filter(|s| self.is_ours(&s.run) && is_due(&s.run)).collect();
+        // The oldest claim first, however long it was told to wait last.
+        due.sort_by_key(|stored| stored.run.created_at);
+        due.truncate(MAX_DUE);
         if due.is_empty() || engine.0.setup.preflight.check(&self.project).await.is_err() {
             // A workflow that cannot be used starts nothing; who comes to claim says so.
             return Ok(());
