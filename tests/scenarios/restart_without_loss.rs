@@ -27,8 +27,12 @@ async fn a_restart_keeps_claims_and_never_makes_a_second_owner() {
 #[tokio::test]
 async fn a_restart_keeps_a_retry_with_the_rest_of_its_time() {
     let idle = scenario(&[script("idle", &["Work on "], &[says("Done.")])]);
-    let shop =
-        Plan::handing_off(idle).workflow("hooks: {}", "hooks: {before_run: exit 3}").issue("A-1").write();
+    // Long enough for a loaded machine to start the next daemon within it.
+    let shop = Plan::handing_off(idle)
+        .config("retry_first = \"100ms\"", "retry_first = \"60s\"")
+        .workflow("hooks: {}", "hooks: {before_run: exit 3}")
+        .issue("A-1")
+        .write();
     let mut daemon = Daemon::start(&shop).await;
     let waiting = daemon.in_phase("A-1", &["waiting"]).await;
     let (due, id) = (waiting.due_at.unwrap(), waiting.summary.id.clone());

@@ -16,9 +16,14 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    /// `project` has `ready` attempts that slots alone keep from starting.
-    pub(crate) fn set_ready(&self, project: &ProjectName, ready: u32) {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(project.clone(), ready);
+    /// `project` is about to be looked at: until then it may want every slot there is, and others have their share only.
+    pub(crate) fn expect(&self, project: &ProjectName) {
+        self.set(project, u32::MAX);
+    }
+
+    /// Answers with what it was before.
+    fn set(&self, project: &ProjectName, ready: u32) -> Option<u32> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(project.clone(), ready)
     }
 
     /// Held from counting to committing, where slots are shared.
@@ -32,6 +37,15 @@ impl Shares {
 }
 
 impl Engine {
+    /// `project` has `ready` attempts that slots alone keep from starting. Where that is less than before, others may
+    /// start what had to wait for it.
+    pub(crate) fn set_ready(&self, project: &ProjectName, ready: u32) {
+        let before = self.0.shares.set(project, ready);
+        if before.is_some_and(|before| ready < before) && self.registered().slots.is_some() {
+            self.0.schedule.wake();
+        }
+    }
+
     /// What people hold `project` back with, if they do.
     pub(crate) async fn pause_of(&self, project: &ProjectName) -> Result<Option<Refusal>, store::Error> {
         let pause = self.0.store.pauses().await?.remove(project);

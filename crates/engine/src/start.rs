@@ -184,7 +184,9 @@ impl Engine {
         tasks.spawn("reconcile orders", async move { engine.reconcile_orders_forever().await });
         let engine = self.clone();
         tasks.spawn("renew key", async move { engine.renew_key_forever().await });
-        for project in self.registered().fleet.projects.keys() {
+        let registered = self.registered();
+        registered.fleet.projects.keys().for_each(|project| self.0.shares.expect(project));
+        for project in registered.fleet.projects.keys() {
             let (engine, project) = (self.clone(), project.clone());
             tasks.spawn("reconcile issues", async move { engine.reconcile_issues_forever(project).await });
         }

@@ -23,7 +23,7 @@ impl Board {
         let registered = engine.registered();
         let Some(project) = registered.project(&self.project) else { return Ok(()) };
         if let Err(what) = engine.0.setup.preflight.check(&self.project).await {
-            engine.0.shares.set_ready(&self.project, 0);
+            engine.set_ready(&self.project, 0);
             self.unclaimed = None;
             self.reasons.begin();
             let refusal = Refusal::BadWorkflow { what };
@@ -36,8 +36,9 @@ impl Board {
         let live = engine.0.runs.live(&self.project).all;
         let free = project.slots.saturating_sub(live);
         let ready = self.ready(project, &unclaimed).saturating_add(owed);
-        engine.0.shares.set_ready(&self.project, ready.min(free));
-        self.claim_each(engine, project, &unclaimed, (live, owed)).await;
+        engine.set_ready(&self.project, ready.min(free));
+        let started = self.claim_each(engine, project, &unclaimed, (live, owed)).await;
+        engine.set_ready(&self.project, ready.min(free).saturating_sub(started));
         self.reasons.record(engine, &self.project).await
     }
 
@@ -76,14 +77,15 @@ impl Board {
         places
     }
 
-    /// `taken`: live attempts, and slots that begun work waits for.
+    /// `taken`: live attempts, and slots that begun work waits for. Answers with how many were started.
     async fn claim_each(
         &mut self,
         engine: &Engine,
         project: &Project,
         unclaimed: &[usize],
         taken: (u32, u32),
-    ) {
+    ) -> u32 {
+        let mut started = 0;
         let (slots, (live, owed)) = (project.slots, taken);
         // What stands against every further issue; told of each, unless it has a reason of its own.
         let mut full = (live + owed >= slots).then_some(Refusal::NoSlot { slots });
@@ -98,7 +100,11 @@ impl Board {
             let claims = engine.claim_together(&self.project, &wanted, owed).await;
             for (issue, claim) in issues.iter().zip(claims) {
                 match claim {
-                    Claim::Started | Claim::Gone => self.reasons.forget(&issue.id),
+                    Claim::Started => {
+                        started += 1;
+                        self.reasons.forget(&issue.id);
+                    }
+                    Claim::Gone => self.reasons.forget(&issue.id),
                     Claim::Refused(refusal) => {
                         self.reasons.refused(&issue.id, &refusal);
                         full = full.or_else(|| Some(refusal).filter(is_full));
@@ -111,6 +117,7 @@ impl Board {
                 }
             }
         }
+        started
     }
 
     /// New attempts that nothing but slots keeps from starting.
