@@ -105,6 +105,13 @@ impl Lock {
     }
 }
 
+/// Whether the process lives that took the lock at `path` last. One that was killed may leave children behind that were
+/// cut off between fork and exec and have the lock for a moment longer.
+pub fn lock_taker_lives(path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.trim().parse::<u32>().is_ok_and(|pid| Path::new("/proc").join(pid.to_string()).exists())
+}
+
 fn holder_of(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.trim().parse::<u32>().map(|pid| format!(" (pid {pid})")).unwrap_or_default()
@@ -185,5 +192,8 @@ mod tests {
         assert!(text.contains("lock is held") && text.contains(&std::process::id().to_string()), "{text}");
         drop(held);
         Lock::acquire(&path).unwrap();
+        assert!(lock_taker_lives(&path));
+        std::fs::write(&path, u32::MAX.to_string()).unwrap();
+        assert!(!lock_taker_lives(&path));
     }
 }

@@ -18,7 +18,7 @@ use engine::{Engine, Outside};
 use gateway::{Door, Gateway};
 use server::Server;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -28,6 +28,9 @@ use workflows::Workflows;
 
 /// Below the state directory: held by the daemon that works in it.
 pub const LOCK_FILE: &str = "seawall.lock";
+/// How long what a killed daemon left behind may keep its lock, and how often it is tried.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// How long the gateway may take to settle what is open when the daemon ends.
 const GATEWAY_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -108,7 +111,7 @@ impl Daemon {
             move |source| Error::File { path, source }
         };
         base::files::private_dir(&config.state_dir).map_err(file(&config.state_dir))?;
-        let lock = Lock::acquire(&config.state_dir.join(LOCK_FILE))?;
+        let lock = lock(&config.state_dir.join(LOCK_FILE)).await?;
         let secret = wiring::control_secret(&config).map_err(file(&config.control_secret_file()))?;
         let store = Store::open(&wiring::store_url(&config)).await?;
         let gateway_listener = listen("gateway", config.gateway).await?;
@@ -195,6 +198,21 @@ impl Daemon {
         let store::Stats { commits, batches, conflicts, under_way: _ } = self.store.stats();
         // What a run costs the disk; `cargo xtask bench issues` reads this line.
         tracing::info!(commits, batches, conflicts, "drained");
+    }
+}
+
+/// Takes the lock of the state folder; what a daemon that was killed left behind is waited for, a living one is not.
+async fn lock(path: &Path) -> Result<Lock, LockError> {
+    let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
+    loop {
+        match Lock::acquire(path) {
+            Err(LockError::Held { .. })
+                if !base::files::lock_taker_lives(path) && tokio::time::Instant::now() < deadline =>
+            {
+                tokio::time::sleep(LOCK_RETRY).await;
+            }
+            other => return other,
+        }
     }
 }
 
