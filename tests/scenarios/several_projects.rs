@@ -66,3 +66,23 @@ async fn a_paused_project_starts_nothing_until_it_is_resumed() {
     let unknown = daemon.cli(&["pause", "nope", "--reason", "x"]);
     assert_eq!(unknown.status.code(), Some(1));
 }
+
+#[tokio::test]
+async fn work_that_a_paused_project_had_begun_waits_too_and_says_for_what() {
+    let shop = Plan::handing_off(scenario(&[loops("loops", &["Work on "])])).issue("A-1").write();
+    let mut daemon = Daemon::start(&shop).await;
+    let begun = daemon.working("A-1").await.summary;
+    assert_eq!(daemon.cli(&["pause", "shop", "--reason", "a freeze"]).status.code(), Some(0));
+    daemon.kill9();
+    drop(daemon);
+    let daemon = Daemon::start(&shop).await;
+    daemon
+        .until("the pause as the reason", async |client| {
+            let why = client.why("A-1").await.ok()?;
+            (why.verdict == WhyVerdict::Waiting && why.lines.first()?.contains("a freeze")).then_some(())
+        })
+        .await;
+    assert_eq!(daemon.cli(&["resume", "shop"]).status.code(), Some(0));
+    let again = daemon.working("A-1").await.summary;
+    assert_eq!((again.id, again.attempts), (begun.id, begun.attempts + 1));
+}

@@ -14,7 +14,15 @@ pub(crate) async fn explain(app: &App, issue: String) -> Result<WhyView, ApiErro
     let decisions = app.records.decisions().await?;
     let decision =
         decisions.into_iter().find(|d| d.names.iter().any(|name| name.eq_ignore_ascii_case(&issue)));
-    Ok(answer(issue, run.as_ref(), decision.as_ref()))
+    let mut view = answer(issue, run.as_ref(), decision.as_ref());
+    if let Some(row) = run.filter(|row| matches!(row.run.phase, Phase::Waiting { .. })) {
+        // Begun work waits for the end of a pause, too; its own wait may long be over.
+        let project = row.run.issue.project;
+        if let Some(pause) = app.records.pauses().await?.remove(&project) {
+            view.lines.insert(0, Refusal::Paused { project, reason: pause.reason }.to_string());
+        }
+    }
+    Ok(view)
 }
 
 fn answer(issue: String, run: Option<&RunRow>, decision: Option<&DecisionRow>) -> WhyView {

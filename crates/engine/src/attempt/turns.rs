@@ -42,10 +42,10 @@ impl Turns {
             self.engine.0.refresh.wake();
             return Then::Finish;
         }
-        if let Some(issue) = issue {
-            if let Err(error) = self.tell(issue).await {
-                return Then::Fail(Failure::new(FailureKind::Engine, base::error::chain(&error)));
-            }
+        if let Some(issue) = issue
+            && let Err(error) = self.tell(issue).await
+        {
+            return Then::Fail(Failure::new(FailureKind::Engine, base::error::chain(&error)));
         }
         if finished >= self.max_turns {
             return Then::Finish;

@@ -33,14 +33,15 @@ fn head(detail: &RunDetail, ui: &Ui) -> io::Result<()> {
     ui.line(format!("{}  {}", ui.tone(run.id.as_str(), Tone::Bold), title))?;
     let tone = match run.outcome.as_deref() {
         Some("landed" | "reviewed") => Tone::Good,
+        Some("released" | "cancelled") => Tone::Bold,
         Some(_) => Tone::Bad,
         None => Tone::Bold,
     };
-    ui.line(format!(
-        "{}: {}",
-        ui.tone(run.outcome.as_deref().unwrap_or(&run.phase), tone),
-        clean(&run.line)
-    ))?;
+    match run.outcome {
+        // Its line says already how it ended.
+        Some(_) => ui.line(ui.tone(&clean(&run.line), tone))?,
+        None => ui.line(format!("{}: {}", ui.tone(&run.phase, tone), clean(&run.line)))?,
+    }
     let who = format!("{} of {} for {}", run.agent, run.team, run.project);
     ui.line(format!("{} by {who}, {} attempt(s), fence {}", run.purpose.name(), run.attempts, detail.fence))?;
     let spend = &run.spend;

@@ -88,7 +88,7 @@ pub fn event_tone(kind: &str, line: &str) -> Tone {
         "finding_raised" => Tone::Wait,
         "ended" if line.starts_with("landed") || line.starts_with("reviewed") => Tone::Good,
         "ended" if line.starts_with("needs a person") => Tone::Wait,
-        "ended" if line.starts_with("cancelled") => Tone::Calm,
+        "ended" if line.starts_with("cancelled") || line.starts_with("released") => Tone::Calm,
         "ended" => Tone::Bad,
         _ => Tone::Calm,
     }
