@@ -71,7 +71,7 @@ async fn a_paused_project_starts_nothing_until_it_is_resumed() {
 async fn work_that_a_paused_project_had_begun_waits_too_and_says_for_what() {
     let shop = Plan::handing_off(scenario(&[loops("loops", &["Work on "])])).issue("A-1").write();
     let mut daemon = Daemon::start(&shop).await;
-    let begun = daemon.working("A-1").await.summary;
+    let begun = daemon.working("A-1").await.0.summary;
     assert_eq!(daemon.cli(&["pause", "shop", "--reason", "a freeze"]).status.code(), Some(0));
     daemon.kill9();
     drop(daemon);
@@ -83,6 +83,6 @@ async fn work_that_a_paused_project_had_begun_waits_too_and_says_for_what() {
         })
         .await;
     assert_eq!(daemon.cli(&["resume", "shop"]).status.code(), Some(0));
-    let again = daemon.working("A-1").await.summary;
+    let again = daemon.working("A-1").await.0.summary;
     assert_eq!((again.id, again.attempts), (begun.id, begun.attempts + 1));
 }
