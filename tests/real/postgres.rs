@@ -3,9 +3,15 @@
 #[path = "../../crates/store/tests/conformance/support/cluster.rs"]
 mod cluster;
 
-use crate::support::scenario::notes;
-use crate::support::{Daemon, Installation, Plan, require};
+use crate::support::scenario::{loops, notes, scenario};
+use crate::support::wait::until_true;
+use crate::support::{Daemon, Installation, Plan, process, require};
+use rustix::process::Signal;
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// How long an engine keeps others waiting without a sign of life, and a second.
+const LEASE: Duration = Duration::from_secs(16);
 
 /// A database of its own on the server of this test run.
 async fn database(test: &str, name: &str) -> Option<String> {
@@ -64,6 +70,40 @@ async fn a_second_daemon_stands_by_and_takes_over() {
     one.kill9();
     let other = other.await.unwrap();
     assert_eq!(other.runs().await.len(), told, "it tells what the first did");
+}
+
+#[tokio::test]
+async fn a_daemon_that_was_suspended_disturbs_nothing_of_the_one_that_followed_it() {
+    let Some(url) = database("suspended daemon on PostgreSQL", "suspended").await else { return };
+    let endless = scenario(&[loops("loops", &["Work on "])]);
+    let shop = on(Plan::handing_off(endless).issue("A-1"), &url);
+    let second = shop.read("seawall.toml").replacen("[store]", "state_dir = \".second\"\n\n[store]", 1);
+    shop.write("second.toml", &second);
+    let mut one = Daemon::start(&shop).await;
+    one.working("A-1").await;
+    process::signal(one.pid(), Signal::STOP);
+    let (file, state) = (shop.dir().join("second.toml"), shop.dir().join(".second"));
+    let other = Daemon::start_at(&file, &state, |_| {}).await;
+    let taken = other
+        .until("the second to work on it", async |client| {
+            let run = other.authors_of("A-1").await.pop()?;
+            let run = client.run(run.id.as_str()).await.ok()?;
+            (run.summary.attempts == 2 && run.summary.phase == "working").then_some(run)
+        })
+        .await;
+    // What was claimed longer ago than the lease is what an engine takes up that believes itself alone.
+    let claimed = Instant::now();
+    until_true("the claim to be older than the lease", || claimed.elapsed() > LEASE).await;
+    process::signal(one.pid(), Signal::CONT);
+    one.ended().await;
+    let calls = other.client.run(taken.summary.id.as_str()).await.unwrap().summary.spend.calls;
+    other
+        .until("its agent to be answered still", async |client| {
+            let run = client.run(taken.summary.id.as_str()).await.ok()?;
+            assert_eq!((run.fence, run.summary.phase.as_str()), (taken.fence, "working"), "{}", one.log());
+            (run.summary.spend.calls > calls).then_some(())
+        })
+        .await;
 }
 
 async fn all_land(shop: &Installation, daemon: &Daemon, prefix: &str, count: usize) {
