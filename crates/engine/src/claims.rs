@@ -8,7 +8,7 @@
 use crate::Engine;
 use crate::facts::Moment;
 use domain::issue::Issue;
-use domain::run::{self, Input, Refusal};
+use domain::run::{self, Refusal};
 use domain::step::Step;
 use domain::{AgentName, ProjectName, RunId, Timestamp};
 use store::Error;
@@ -96,33 +96,18 @@ impl Engine {
         wanted: &[Wanted<'_>],
         kept: u32,
     ) -> Result<Vec<Claim>, Error> {
-        let (claims, contained) = {
-            let _turn = self.0.shares.turn().await;
-            let Some(mut moment) = self.moment(project).await? else {
-                return Ok(wanted.iter().map(|_| Claim::Gone).collect());
-            };
-            moment.keep(kept);
-            self.decide_and_commit(&mut moment, wanted).await?
+        let _turn = self.0.shares.turn().await;
+        let Some(mut moment) = self.moment(project).await? else {
+            return Ok(wanted.iter().map(|_| Claim::Gone).collect());
         };
-        for (id, order) in contained {
-            self.submit(id, Input::Contained(order)).await?;
-        }
-        Ok(claims)
-    }
-
-    /// Also the runs that an order covers and that have not heard of it: it came while they waited.
-    async fn decide_and_commit<'a>(
-        &self,
-        moment: &mut Moment,
-        wanted: &[Wanted<'a>],
-    ) -> Result<(Vec<Claim>, Vec<(&'a RunId, domain::containment::Order)>), Error> {
-        let (mut claims, mut starts, mut contained) = (vec![], vec![], vec![]);
+        moment.keep(kept);
+        let (mut claims, mut starts) = (Vec::with_capacity(wanted.len()), vec![]);
         for wanted in wanted {
             let decided = match wanted {
                 Wanted::Issue { issue, observed_at } => {
-                    self.decide_issue(moment, issue, *observed_at).await?
+                    self.decide_issue(&moment, issue, *observed_at).await?
                 }
-                Wanted::Run { id, agent } => self.decide_run(moment, id, agent).await?,
+                Wanted::Run { id, agent } => self.decide_run(&moment, id, agent).await?,
             };
             claims.push(match decided {
                 None => Claim::Gone,
@@ -131,21 +116,14 @@ impl Engine {
                     starts.push(start);
                     Claim::Started
                 }
-                Some(Err(refusal)) => {
-                    if let (Refusal::Contained { .. }, Wanted::Run { id, .. }) = (&refusal, wanted)
-                        && let Some(stored) = self.run(id).await?
-                        && let Some(order) = moment.containments.stopping(&stored.run.identity())
-                    {
-                        contained.push((*id, order.clone()));
-                    }
-                    Claim::Refused(refusal)
-                }
+                // A run that an order covers is told by whoever looks after orders (`stop_contained`).
+                Some(Err(refusal)) => Claim::Refused(refusal),
             });
         }
         if !starts.is_empty() {
             self.commit_starts(&starts, &moment.guards).await?;
         }
-        Ok((claims, contained))
+        Ok(claims)
     }
 
     async fn decide_issue(
